@@ -17,7 +17,8 @@ type Printed map[string]time.Time
 // that printed does not name. An article already printed is carried again only
 // if it is marked for reprint and was updated since. If more than
 // slot.Maximum remain, the least urgent are left out, the oldest first among
-// equals. Whatever is left out is named in Omitted.
+// equals. Whatever is left out is named in Omitted. Of several articles under
+// one slug the first published is taken.
 //
 // The order of articles does not matter: equal articles give an equal edition.
 func Assemble(slot Slot, date Date, w Window, articles []Article, printed Printed) Edition {
@@ -25,7 +26,8 @@ func Assemble(slot Slot, date Date, w Window, articles []Article, printed Printe
 
 	offered := slices.Clone(articles)
 	slices.SortStableFunc(offered, func(a, b Article) int {
-		return cmp.Or(cmp.Compare(a.Slug, b.Slug), a.Published.Compare(b.Published), cmp.Compare(a.Headline, b.Headline))
+		return cmp.Or(cmp.Compare(a.Slug, b.Slug), a.Published.Compare(b.Published),
+			cmp.Compare(a.Headline, b.Headline), cmp.Compare(a.Section, b.Section), cmp.Compare(a.Words(), b.Words()))
 	})
 	var carried []Article
 	seen := make(map[string]bool, len(offered))
