@@ -24,37 +24,38 @@ const (
 
 // fit renders e so that it stays within Budget. It cuts the bodies of all
 // articles but the lead down to one length, as generous as fits, so that the
-// longest lose first; then the lead's; then, in the same order, the analyses.
+// longest lose first; then their analyses; then the lead's; and if even that
+// is too much leaves of each article but headline and standfirst.
 func (r *Renderer) fit(e edition.Edition) (Issue, error) {
 	articles := e.Lineup.Articles()
 	longest := func(words func(edition.Article) int) int {
 		return words(slices.MaxFunc(articles, func(a, b edition.Article) int { return cmp.Compare(words(a), words(b)) }))
 	}
-	most := ration{
-		body: longest(bodyWords), leadBody: longest(bodyWords),
-		analysis: longest(analysisWords), leadAnalysis: longest(analysisWords),
-	}
-	// The steps are tried in turn. Each lowers one length as far as it must,
-	// and only if nothing at all of that length would do goes on to the next.
-	current := most
-	for _, length := range []*int{&current.body, &current.leadBody, &current.analysis, &current.leadAnalysis} {
-		issue, fits, err := r.attempt(e, current)
-		if err != nil || fits {
-			return issue, err
-		}
-		full := *length
-		*length = 0
-		if _, fits, err = r.attempt(e, current); err != nil {
-			return Issue{}, err
-		}
-		if !fits {
-			continue
-		}
-		return r.widest(e, &current, length, full)
+	current := ration{
+		body: longest(bodyWords), analysis: longest(analysisWords),
+		leadBody: longest(bodyWords), leadAnalysis: longest(analysisWords),
 	}
 	issue, fits, err := r.attempt(e, current)
+	if err != nil || fits {
+		return issue, err
+	}
+	// Each step lowers one length as far as it must; only if nothing at all of
+	// it would do does the next one begin.
+	for _, length := range []*int{&current.body, &current.analysis, &current.leadBody, &current.leadAnalysis} {
+		full := *length
+		*length = 0
+		_, fits, err := r.attempt(e, current)
+		if err != nil {
+			return Issue{}, err
+		}
+		if fits {
+			return r.widest(e, &current, length, full)
+		}
+	}
+	current.bare = true
+	issue, fits, err = r.attempt(e, current)
 	if err == nil && !fits {
-		err = fmt.Errorf("%d articles do not fit into %d bytes even when cut to their first paragraphs; lower the slot's maximum", len(articles), Budget)
+		err = fmt.Errorf("%d articles do not fit into %d bytes even as headlines; lower the slot's maximum", len(articles), Budget)
 	}
 	return issue, err
 }
@@ -82,7 +83,23 @@ func (r *Renderer) widest(e edition.Edition, current *ration, length *int, full 
 
 // A ration is how many words each article may print.
 type ration struct {
-	body, leadBody, analysis, leadAnalysis int
+	body, analysis, leadBody, leadAnalysis int
+	bare                                   bool // headline and standfirst only, but for the lead
+}
+
+// cut returns a as far as ra lets it be printed. At least the first paragraph
+// of a body stays, unless ra is bare.
+func (ra ration) cut(a edition.Article, leads bool) edition.Article {
+	body, analysis := ra.body, ra.analysis
+	if leads {
+		body, analysis = ra.leadBody, ra.leadAnalysis
+	}
+	a.Analysis = cutParts(edition.OrderAnalysis(a.Analysis), analysis)
+	a.Body = cutBlocks(a.Body, body)
+	if ra.bare && !leads && len(a.Body) > 0 {
+		a.Body, a.Analysis, a.Image, a.Sources = nil, nil, nil, nil
+	}
+	return a
 }
 
 // roughLimit bounds the text that is worth rendering to see whether it fits:
@@ -96,13 +113,7 @@ func (r *Renderer) attempt(e edition.Edition, ra ration) (Issue, bool, error) {
 	issue := Issue{Key: e.Key}
 	rough := 0
 	for i, a := range e.Lineup.Articles() {
-		body, analysis := ra.body, ra.analysis
-		if i == 0 && e.Lineup.Lead != nil {
-			body, analysis = ra.leadBody, ra.leadAnalysis
-		}
-		cut := a
-		cut.Body = cutBlocks(a.Body, body)
-		cut.Analysis = cutParts(edition.OrderAnalysis(a.Analysis), analysis)
+		cut := ra.cut(a, i == 0 && e.Lineup.Lead != nil)
 		rough += textBytes(cut)
 		if printed := cut.Words(); printed < a.Words() {
 			short[a.Slug] = cut

@@ -58,7 +58,7 @@ func newPage(p edition.Publication, e edition.Edition, cut map[string]edition.Ar
 	place := func(a edition.Article) story {
 		s := story{Article: a, Anchor: a.Slug, Kicker: a.Section, Credits: credits(p, e, a)}
 		if short, ok := cut[a.Slug]; ok {
-			s.Body, s.Analysis = short.Body, short.Analysis
+			s.Article = short
 			s.Continue = continueURL(p, e.Key, a)
 		}
 		s.Analysis = edition.OrderAnalysis(s.Analysis)
