@@ -28,6 +28,87 @@ CREATE TABLE consents (
 
 CREATE INDEX consents_of_subscriber ON consents (subscriber_id);
 
+-- One issue to one recipient: the ledger. A row is made when the edition is
+-- frozen, with the address as it was then, and is never removed.
+-- Owned by package dispatch.
+CREATE TABLE deliveries (
+    edition_id      INTEGER NOT NULL REFERENCES dispatches (edition_id),
+    position        INTEGER NOT NULL CHECK (position >= 1), -- 1 to the number of recipients
+    subscriber_id   INTEGER NOT NULL,
+    ref             TEXT NOT NULL,
+    address         TEXT NOT NULL,
+    canonical       TEXT NOT NULL,
+    name            TEXT NOT NULL,
+    state           TEXT NOT NULL DEFAULT 'pending' CHECK (state IN
+                    ('pending', 'sending', 'deferred', 'sent', 'rejected', 'suppressed', 'expired', 'unrenderable', 'held')),
+    attempts        INTEGER NOT NULL DEFAULT 0 CHECK (attempts >= 0),
+    next_attempt_at TEXT,                      -- of a deferred delivery
+    fence           INTEGER NOT NULL DEFAULT 0,
+    in_doubt        INTEGER NOT NULL DEFAULT 0 CHECK (in_doubt >= 0), -- how often no reply was read after the final dot
+    reply_code      INTEGER NOT NULL DEFAULT 0,   -- of the last attempt; 0: none
+    reply_enhanced  TEXT NOT NULL DEFAULT '',
+    reply_text      TEXT NOT NULL DEFAULT '',
+    changed_at      TEXT,
+
+    PRIMARY KEY (edition_id, position),
+    UNIQUE (edition_id, canonical), -- nobody gets an edition twice
+    CHECK ((next_attempt_at IS NOT NULL) = (state = 'deferred'))
+) STRICT;
+
+CREATE INDEX deliveries_by_state ON deliveries (edition_id, state, position);
+
+-- One issue on its way to a list. Owned by package dispatch.
+CREATE TABLE dispatches (
+    edition_id  INTEGER NOT NULL PRIMARY KEY REFERENCES editions (id),
+    list        TEXT NOT NULL REFERENCES lists (id),
+    expires_at  TEXT NOT NULL,              -- after this no delivery is tried again
+    started_at  TEXT,                       -- stands in every message as its Date
+    owner       TEXT NOT NULL DEFAULT '',   -- the process that works on it
+    lease_until TEXT,                       -- NULL: nobody does
+    fence       INTEGER NOT NULL DEFAULT 0 CHECK (fence >= 0) -- counts the owners; outcomes of an earlier one are refused
+) STRICT;
+
+-- One slot on one local date. Owned by package press.
+CREATE TABLE editions (
+    id           INTEGER PRIMARY KEY AUTOINCREMENT,
+    slot         TEXT NOT NULL CHECK (length(slot) BETWEEN 1 AND 32),
+    date         TEXT NOT NULL CHECK (length(date) = 10), -- in the publication's time zone
+    title        TEXT NOT NULL,
+    list         TEXT NOT NULL REFERENCES lists (id),
+    state        TEXT NOT NULL CHECK (state IN ('planned', 'draft', 'held', 'frozen', 'dispatching',
+                                                'complete', 'missed', 'canceled', 'replaced')),
+    reason       TEXT NOT NULL DEFAULT '',  -- why it is in this state, for people
+    window_since TEXT NOT NULL,
+    window_until TEXT NOT NULL CHECK (window_until > window_since),
+    frozen_at    TEXT,
+    completed_at TEXT,
+    created_at   TEXT NOT NULL,
+    changed_at   TEXT NOT NULL,
+
+    UNIQUE (slot, date), -- a day has one edition of a slot, whoever starts it and how often
+    CHECK ((frozen_at IS NOT NULL) = (state IN ('frozen', 'dispatching', 'complete', 'replaced'))
+           OR state = 'canceled'),
+    CHECK ((completed_at IS NOT NULL) = (state = 'complete'))
+) STRICT;
+
+-- An edition rendered and frozen. Rows never change. An edition has a second
+-- one only if an editor replaced the first. Owned by package press.
+CREATE TABLE issues (
+    id         INTEGER PRIMARY KEY AUTOINCREMENT,
+    edition_id INTEGER NOT NULL REFERENCES editions (id),
+    number     INTEGER NOT NULL CHECK (number >= 1), -- 1, and 2 for the first replacement
+    subject    TEXT NOT NULL,
+    preheader  TEXT NOT NULL,
+    html       TEXT NOT NULL, -- with slots, as package templates leaves them
+    text       TEXT NOT NULL, -- with slots
+    web        TEXT NOT NULL,
+    facts      TEXT NOT NULL, -- JSON: lineup, omissions and cuts, as edition.json has them
+    sha256     TEXT NOT NULL CHECK (length(sha256) = 64),
+    frozen_at  TEXT NOT NULL,
+
+    UNIQUE (edition_id, number)
+) STRICT;
+
 -- What one can subscribe to. Owned by package subscribers.
 CREATE TABLE lists (
     id         TEXT NOT NULL PRIMARY KEY CHECK (length(id) BETWEEN 1 AND 32),
@@ -44,6 +125,17 @@ FROM   consents
 JOIN   subscribers ON subscribers.id = consents.subscriber_id
 WHERE  consents.state = 'given'
 AND    NOT EXISTS (SELECT 1 FROM suppressions WHERE suppressions.canonical = subscribers.canonical);
+
+-- Which articles an edition carried, so that no later one of its slot carries
+-- them again. Owned by package press.
+CREATE TABLE printed_articles (
+    edition_id INTEGER NOT NULL REFERENCES editions (id),
+    slug       TEXT NOT NULL,
+    position   INTEGER NOT NULL CHECK (position >= 1), -- in the order printed
+    headline   TEXT NOT NULL,
+
+    PRIMARY KEY (edition_id, slug)
+) STRICT;
 
 -- Who asked for a list, or was entered by an operator. Owned by package subscribers.
 CREATE TABLE subscribers (
@@ -64,3 +156,17 @@ CREATE TABLE suppressions (
     source    TEXT NOT NULL CHECK (source <> ''), -- who or what asked for it
     at        TEXT NOT NULL
 ) STRICT;
+
+-- What happened to an edition, by whom and why; rows are only ever added.
+-- Owned by package press.
+CREATE TABLE transitions (
+    id         INTEGER PRIMARY KEY AUTOINCREMENT,
+    edition_id INTEGER NOT NULL REFERENCES editions (id),
+    old_state  TEXT,                     -- NULL: the edition was made
+    new_state  TEXT NOT NULL,
+    who        TEXT NOT NULL CHECK (who <> ''),
+    why        TEXT NOT NULL DEFAULT '',
+    at         TEXT NOT NULL
+) STRICT;
+
+CREATE INDEX transitions_of_edition ON transitions (edition_id);
