@@ -8,6 +8,7 @@ import (
 	"github.com/robfig/cron/v3"
 
 	"github.com/zotpaper/zotpaper/edition"
+	"github.com/zotpaper/zotpaper/subscribers"
 )
 
 // A Config is the configuration in force: config.yaml over the defaults, the
@@ -105,7 +106,7 @@ type DKIMConfig struct {
 	Domain   string `mapstructure:"domain"` // never empty if Selector is given
 	KeyFile  string `mapstructure:"key_file" kind:"path"`
 
-	// Key is the content of KeyFile, PEM.
+	// Key is what KeyFile holds: an RSA or Ed25519 key, as PEM.
 	Key []byte `mapstructure:"-"`
 }
 
@@ -122,9 +123,8 @@ type WebConfig struct {
 	URL        string `mapstructure:"url"` // without a slash at the end
 	SecretFile string `mapstructure:"secret_file" kind:"path"`
 
-	// Secret is the content of SecretFile, without blanks around it: at least
-	// minSecret bytes.
-	Secret []byte `mapstructure:"-"`
+	// Keyring is what SecretFile holds.
+	Keyring *subscribers.Keyring `mapstructure:"-"`
 }
 
 // An EditorsConfig is who looks after the paper.

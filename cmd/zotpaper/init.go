@@ -1,8 +1,6 @@
 package main
 
 import (
-	"crypto/rand"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -14,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/zotpaper/zotpaper"
+	"github.com/zotpaper/zotpaper/subscribers"
 )
 
 func newInit(a *app) *cobra.Command {
@@ -51,19 +50,21 @@ that signs the links in mails. It never overwrites anything.`,
 type paperFile struct {
 	name string
 	text []byte
-	mode fs.FileMode
 }
 
 // initPaper writes a new paper into dir. If one of its files is there already
 // it writes none of them.
 func initPaper(dir string, now time.Time) error {
 	files := []paperFile{
-		{"config.yaml", zotpaper.ConfigYAML, 0o644},
-		{"articles/first-article.md", firstArticle(now), 0o644},
-		{"zotpaper.secret", newSecret(), 0o600},
+		{"config.yaml", zotpaper.ConfigYAML},
+		{"articles/first-article.md", firstArticle(now)},
 	}
+	secret := filepath.Join(dir, "zotpaper.secret")
+	names := []string{secret}
 	for _, f := range files {
-		name := filepath.Join(dir, filepath.FromSlash(f.name))
+		names = append(names, filepath.Join(dir, filepath.FromSlash(f.name)))
+	}
+	for _, name := range names {
 		if _, err := os.Lstat(name); !errors.Is(err, fs.ErrNotExist) {
 			if err != nil {
 				return err
@@ -72,31 +73,25 @@ func initPaper(dir string, now time.Time) error {
 		}
 	}
 	for _, f := range files {
-		if err := writeNew(filepath.Join(dir, filepath.FromSlash(f.name)), f.text, f.mode); err != nil {
+		if err := writeNew(filepath.Join(dir, filepath.FromSlash(f.name)), f.text); err != nil {
 			return err
 		}
 	}
-	return nil
+	_, err := subscribers.LoadKeyring(secret, true)
+	return err
 }
 
 // writeNew writes a file that must not be there yet, with the folders it needs.
-func writeNew(name string, text []byte, mode fs.FileMode) error {
+func writeNew(name string, text []byte) error {
 	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
 		return err
 	}
-	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
+	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
 	if err != nil {
 		return err
 	}
 	_, err = f.Write(text)
 	return errors.Join(err, f.Close())
-}
-
-// newSecret returns 256 random bits as text.
-func newSecret() []byte {
-	var bits [32]byte
-	rand.Read(bits[:]) // never fails: it ends the program instead
-	return append(hex.AppendEncode(nil, bits[:]), '\n')
 }
 
 // firstArticle returns an article published now that says how to write one.

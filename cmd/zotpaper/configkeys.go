@@ -1,0 +1,96 @@
+package main
+
+import (
+	"reflect"
+	"strings"
+	"time"
+)
+
+// What a key's value means beyond its type; the struct tag "kind".
+const (
+	kindPath     = "path"     // a file or folder
+	kindSecret   = "secret"   // never shown
+	kindDatabase = "database" // may hold a password
+)
+
+// The types a key may have besides the structs of sections.
+var (
+	typeDuration = reflect.TypeFor[time.Duration]()
+	typeStrings  = reflect.TypeFor[[]string]()
+	typeSlots    = reflect.TypeFor[[]SlotConfig]()
+)
+
+// A configKey is one key of a section: a field of its struct.
+type configKey struct {
+	name  string // as written in the file
+	kind  string
+	typ   reflect.Type
+	index int // of the field
+}
+
+// keysOf returns the keys of the section that t, a struct, describes, in the
+// order of config.yaml.
+func keysOf(t reflect.Type) []configKey {
+	var keys []configKey
+	for i := range t.NumField() {
+		f := t.Field(i)
+		if name := f.Tag.Get("mapstructure"); name != "-" {
+			keys = append(keys, configKey{name, f.Tag.Get("kind"), f.Type, i})
+		}
+	}
+	return keys
+}
+
+func findKey(keys []configKey, name string) (configKey, bool) {
+	for _, k := range keys {
+		if k.name == name {
+			return k, true
+		}
+	}
+	return configKey{}, false
+}
+
+// isSection reports whether t holds further keys and is no list.
+func isSection(t reflect.Type) bool { return t.Kind() == reflect.Struct }
+
+// leaves calls yield for every key of c that is no section, with its dotted
+// path. The slots are one leaf.
+func leaves(c *Config, yield func(path string, k configKey, v reflect.Value)) {
+	var walk func(prefix string, v reflect.Value)
+	walk = func(prefix string, v reflect.Value) {
+		for _, k := range keysOf(v.Type()) {
+			field := v.Field(k.index)
+			if isSection(k.typ) {
+				walk(prefix+k.name+".", field)
+				continue
+			}
+			yield(prefix+k.name, k, field)
+		}
+	}
+	walk("", reflect.ValueOf(c).Elem())
+}
+
+// meant returns the key that name, found in section prefix and unknown there,
+// was probably meant to be, or "". A name that is a key elsewhere is put where
+// it belongs.
+func meant(name, prefix string, siblings []configKey) string {
+	names := make([]string, len(siblings))
+	for i, k := range siblings {
+		names[i] = k.name
+	}
+	if near := nearest(strings.ToLower(name), names); near != "" {
+		return near
+	}
+	elsewhere := ""
+	leaves(new(Config), func(path string, k configKey, _ reflect.Value) {
+		if elsewhere == "" && k.name == name && path != prefix+name {
+			elsewhere = path
+		}
+	})
+	for _, k := range keysOf(typeSlots.Elem()) {
+		if elsewhere == "" && k.name == name {
+			elsewhere = "slots: - " + name
+		}
+	}
+	return elsewhere
+}

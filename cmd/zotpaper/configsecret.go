@@ -1,0 +1,191 @@
+package main
+
+import (
+	"crypto/ed25519"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/zotpaper/zotpaper/subscribers"
+)
+
+// maxSecretBytes bounds the files that hold a secret.
+const maxSecretBytes = 16 << 10
+
+func (k *checker) smtp() {
+	s := &k.c.SMTP
+	switch {
+	case s.Host == "":
+		k.bad("smtp.host", "must not be empty")
+	case strings.ContainsAny(s.Host, "/ @"):
+		k.bad("smtp.host", "%q is no name of a server; want one such as smtp.example.com", s.Host)
+	case strings.Contains(s.Host, ":") && net.ParseIP(s.Host) == nil:
+		k.bad("smtp.host", "want the name alone; the port stands in smtp.port")
+	}
+	k.within("smtp.port", s.Port, 1, 65535)
+	k.within("smtp.connections", s.Connections, 1, 256)
+	k.within("smtp.rate", s.Rate, 0, 100_000)
+	k.duration("smtp.timeout", s.Timeout, time.Second, 15*time.Minute)
+	k.oneOf("smtp.tls", s.TLS, "mandatory", "implicit", "none")
+
+	if s.PasswordFile != "" && s.Password != "" {
+		k.bad("smtp.password_file", "smtp.password is given too; keep one of them")
+	} else if s.PasswordFile != "" {
+		s.Password = k.password("smtp.password_file", s.PasswordFile)
+	}
+	switch {
+	case k.found.has("smtp.password_file"):
+	case s.Username != "" && s.Password == "":
+		k.bad("smtp.username", "there is no password for it; set smtp.password_file or %s", variableOf("smtp.password"))
+	case s.Username == "" && s.Password != "":
+		k.bad("smtp.username", "there is a password and no name to go with it")
+	case s.TLS == "none" && s.Password != "" && !isLoopback(s.Host):
+		k.bad("smtp.tls", "none would send the password in clear over the network; want mandatory or implicit")
+	}
+}
+
+// password reads a file that holds one line and nothing else.
+func (k *checker) password(path, file string) string {
+	text, ok := k.readFile(path, file)
+	if !ok {
+		return ""
+	}
+	password := strings.TrimSuffix(strings.TrimSuffix(string(text), "\n"), "\r")
+	switch {
+	case password == "":
+		k.bad(path, "%s is empty", file)
+	case strings.ContainsAny(password, "\r\n\x00"):
+		k.bad(path, "%s holds more than one line; want the password alone", file)
+	}
+	return password
+}
+
+// makeSecret is how an operator makes a keyring by hand, see
+// [subscribers.LoadKeyring]. We do not make one unasked: if the file was lost,
+// a new secret would leave every link that is already out dead, silently.
+const makeSecret = `(umask 077; echo "1 $(openssl rand -base64 32)" >%s)`
+
+func (k *checker) secretFile() {
+	const path = "web.secret_file"
+	file := k.c.Web.SecretFile
+	if file == "" {
+		k.bad(path, "must not be empty: it signs the links in mails")
+		return
+	}
+	keyring, err := subscribers.LoadKeyring(file, false)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		k.bad(path, "%s: no such file; restore it from a backup or, if nothing was sent yet, make one: %s",
+			file, fmt.Sprintf(makeSecret, shellQuote(file)))
+	case err != nil:
+		k.bad(path, "%s", strings.TrimPrefix(err.Error(), "secret file "))
+	}
+	k.c.Web.Keyring = keyring
+}
+
+// label is one part of a domain name, as a DKIM selector has them.
+//
+// https://www.rfc-editor.org/rfc/rfc6376#section-3.1
+var label = regexp.MustCompile(`^[a-zA-Z0-9]([a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?(\.[a-zA-Z0-9]([a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?)*$`)
+
+func (k *checker) dkim() {
+	d := &k.c.DKIM
+	if d.Selector == "" {
+		if d.KeyFile != "" {
+			k.bad("dkim.key_file", "there is no dkim.selector to go with it")
+		}
+		return
+	}
+	if !label.MatchString(d.Selector) {
+		k.bad("dkim.selector", "%q is no part of a domain name", d.Selector)
+	}
+	if d.Domain == "" {
+		_, d.Domain, _ = strings.Cut(k.c.From.Address, "@")
+	}
+	if !label.MatchString(d.Domain) {
+		k.bad("dkim.domain", "%q is no domain name in ASCII", d.Domain)
+	}
+	if d.KeyFile == "" {
+		k.bad("dkim.key_file", "must not be empty: dkim.selector is given")
+		return
+	}
+	text, ok := k.readFile("dkim.key_file", d.KeyFile)
+	if !ok {
+		return
+	}
+	if err := checkSigningKey(text); err != nil {
+		k.bad("dkim.key_file", "%s: %s", d.KeyFile, err)
+	}
+	d.Key = text
+}
+
+// checkSigningKey says why text is no private key, in PEM, that mail may be
+// signed with.
+//
+// https://www.rfc-editor.org/rfc/rfc8301#section-3.2 wants RSA keys of 2048
+// bits, https://www.rfc-editor.org/rfc/rfc8463 adds Ed25519.
+func checkSigningKey(text []byte) error {
+	block, _ := pem.Decode(text)
+	if block == nil {
+		return errors.New("want a private key as PEM: no BEGIN line found")
+	}
+	var parsed any
+	var err error
+	switch block.Type {
+	case "PRIVATE KEY":
+		parsed, err = x509.ParsePKCS8PrivateKey(block.Bytes)
+	case "RSA PRIVATE KEY":
+		parsed, err = x509.ParsePKCS1PrivateKey(block.Bytes)
+	default:
+		return fmt.Errorf("want a PRIVATE KEY without a passphrase, got %s", block.Type)
+	}
+	if err != nil {
+		return errors.New("the private key is damaged")
+	}
+	switch key := parsed.(type) {
+	case *rsa.PrivateKey:
+		if bits := key.N.BitLen(); bits < 2048 {
+			return fmt.Errorf("want RSA of 2048 bits or more, got %d", bits)
+		}
+	case ed25519.PrivateKey:
+	default:
+		return errors.New("want an RSA or Ed25519 key")
+	}
+	return nil
+}
+
+// readFile reads the file that the key at path names.
+func (k *checker) readFile(path, file string) ([]byte, bool) {
+	text, err := readBounded(file, maxSecretBytes)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		k.bad(path, "%s: no such file", file)
+	case err != nil:
+		k.bad(path, "%s", err)
+	}
+	return text, err == nil
+}
+
+// folder checks that file, if one is named, is a folder.
+func (k *checker) folder(path, file string) {
+	if file == "" {
+		return
+	}
+	info, err := os.Stat(file)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		k.bad(path, "%s: no such folder", file)
+	case err != nil:
+		k.bad(path, "%s", err)
+	case !info.IsDir():
+		k.bad(path, "%s is no folder", file)
+	}
+}
