@@ -19,4 +19,5 @@
 //	{{.Int}}     64-bit integer (a plain INTEGER has 32 bits on PostgreSQL)
 //	{{.Bytes}}   string of bytes
 //	{{.Strict}}  after the closing parenthesis of each CREATE TABLE
+//	{{.Sorted}}  the same for a table without an ID that is read in the order of its key
 package database

@@ -24,7 +24,7 @@ CREATE TABLE consents (
 
     -- In this order, since a dispatch reads one list from end to end.
     PRIMARY KEY (list, subscriber_id)
-) STRICT;
+) STRICT, WITHOUT ROWID;
 
 CREATE INDEX consents_of_subscriber ON consents (subscriber_id);
 

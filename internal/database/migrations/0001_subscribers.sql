@@ -26,7 +26,7 @@ CREATE TABLE consents (
 
     -- In this order, since a dispatch reads one list from end to end.
     PRIMARY KEY (list, subscriber_id)
-) {{.Strict}};
+) {{.Sorted}};
 
 CREATE INDEX consents_of_subscriber ON consents (subscriber_id);
 
