@@ -122,7 +122,7 @@ func readKeys(r io.Reader) ([]key, error) {
 // createKeyring makes a file with a new secret, unless somebody else did
 // meanwhile. It is on disk when createKeyring returns: the first mail that
 // goes out makes it precious.
-func createKeyring(path string) error {
+func createKeyring(path string) (err error) {
 	secret := make([]byte, secretBytes)
 	rand.Read(secret) // never fails
 	folder := filepath.Dir(path)
@@ -130,7 +130,7 @@ func createKeyring(path string) error {
 	if err != nil {
 		return err
 	}
-	defer os.Remove(f.Name())
+	defer func() { err = errors.Join(err, os.Remove(f.Name())) }()
 	text := keyringHead + "1 " + base64.StdEncoding.EncodeToString(secret) + "\n"
 	if _, err := f.WriteString(text); err != nil {
 		return errors.Join(err, f.Close())

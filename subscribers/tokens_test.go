@@ -199,7 +199,7 @@ func TestMessageIDTellsEditionsAndReadersApart(t *testing.T) {
 
 func TestTokensForNobodyAreABug(t *testing.T) {
 	k := keyringOf(t, keyLine("1", "a"))
-	for name, make := range map[string]func(){
+	for name, token := range map[string]func(){
 		"a ref in capitals":  func() { k.Preferences(strings.ToUpper(someRef)) },
 		"a short ref":        func() { k.Preferences("abc") },
 		"no ref":             func() { k.Bounce("", "2026-02-08/afternoon") },
@@ -213,7 +213,7 @@ func TestTokensForNobodyAreABug(t *testing.T) {
 					t.Errorf("%s: a token was made", name)
 				}
 			}()
-			make()
+			token()
 		}()
 	}
 }

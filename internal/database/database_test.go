@@ -2,7 +2,9 @@ package database_test
 
 import (
 	"bytes"
+	"context"
 	"database/sql"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -12,6 +14,16 @@ import (
 	"github.com/zotpaper/zotpaper/internal/database"
 	"github.com/zotpaper/zotpaper/internal/database/databasetest"
 )
+
+// closeAfter closes c when t ends.
+func closeAfter(t *testing.T, c io.Closer) {
+	t.Helper()
+	t.Cleanup(func() {
+		if err := c.Close(); err != nil {
+			t.Errorf("close: %v", err)
+		}
+	})
+}
 
 func TestOpenRefusesWhatItCannotKeep(t *testing.T) {
 	dir := t.TempDir()
@@ -39,7 +51,7 @@ func TestOpenRefusesWhatItCannotKeep(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			db, err := database.Open(t.Context(), tt.url)
 			if err == nil {
-				db.Close()
+				closeAfter(t, db)
 				t.Fatalf("Open(%q) succeeded, want an error with %q", tt.url, tt.want)
 			}
 			if !strings.Contains(err.Error(), tt.want) {
@@ -125,17 +137,12 @@ func TestPostgreSQLWantsUTF8(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer admin.Close()
+	closeAfter(t, admin)
 	if _, err := admin.ExecContext(t.Context(), "CREATE DATABASE latin ENCODING 'LATIN1' TEMPLATE template0"); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		cleaner, err := sql.Open("pgx", url)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer cleaner.Close()
-		if _, err := cleaner.Exec("DROP DATABASE latin WITH (FORCE)"); err != nil {
+		if _, err := admin.ExecContext(context.WithoutCancel(t.Context()), "DROP DATABASE latin WITH (FORCE)"); err != nil {
 			t.Error(err)
 		}
 	})
@@ -173,7 +180,7 @@ func TestOpenManyAtOnceMigratesOnce(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			defer db.Close()
+			closeAfter(t, db)
 			var twice int
 			if err := db.QueryRowContext(t.Context(),
 				"SELECT count(*) - count(DISTINCT version_id) FROM goose_db_version WHERE version_id > 0").Scan(&twice); err != nil {
@@ -234,7 +241,7 @@ func TestCheckFindsDamage(t *testing.T) {
 	if err != nil {
 		return // found at once: just as well
 	}
-	defer db.Close()
+	closeAfter(t, db)
 	if err := db.Check(t.Context()); err == nil {
 		t.Error("Check of a damaged file found nothing")
 	}

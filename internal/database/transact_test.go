@@ -148,12 +148,12 @@ func TestSQLiteLockedAndFull(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer holder.Close()
+	closeAfter(t, holder)
 	waiter, err := db.Conn(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer waiter.Close()
+	closeAfter(t, waiter)
 	if _, err := holder.ExecContext(t.Context(), "BEGIN IMMEDIATE"); err != nil {
 		t.Fatal(err)
 	}

@@ -33,7 +33,7 @@ rm -rf "$2"
 
 // launch starts a server that listens on a socket in a folder of its own, and
 // returns its URL with %s in place of the database's name.
-func launch(bin string) (string, error) {
+func launch(ctx context.Context, bin string) (string, error) {
 	// Not os.TempDir: the name of a socket may have no more than 107 bytes.
 	folder, err := os.MkdirTemp("/tmp", "zotpaper-postgres-")
 	if err != nil {
@@ -43,7 +43,7 @@ func launch(bin string) (string, error) {
 	if err != nil {
 		return "", errors.Join(err, os.RemoveAll(folder))
 	}
-	initdb := exec.Command(filepath.Join(bin, "initdb"), "--pgdata="+filepath.Join(folder, "data"),
+	initdb := exec.CommandContext(ctx, filepath.Join(bin, "initdb"), "--pgdata="+filepath.Join(folder, "data"),
 		"--username=postgres", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync", "--no-instructions")
 	initdb.Dir = folder
 	initdb.SysProcAttr = &syscall.SysProcAttr{Credential: account}
@@ -51,7 +51,8 @@ func launch(bin string) (string, error) {
 		return "", errors.Join(fmt.Errorf("initdb: %w: %s", err, output), os.RemoveAll(folder))
 	}
 
-	server := exec.Command("/bin/sh", "-c", guard, "sh", bin, folder)
+	// Not ended with ctx, which is that of the first test.
+	server := exec.CommandContext(context.WithoutCancel(ctx), "/bin/sh", "-c", guard, "sh", bin, folder)
 	server.Dir = "/"
 	// A group of its own: Ctrl-C on the test must not reach the server before
 	// the tests are done with it.
@@ -63,7 +64,7 @@ func launch(bin string) (string, error) {
 		return "", errors.Join(err, os.RemoveAll(folder))
 	}
 	url := "postgres://postgres@/%s?host=" + folder
-	if err := await(fmt.Sprintf(url, "postgres"), server); err != nil {
+	if err := await(ctx, fmt.Sprintf(url, "postgres"), server); err != nil {
 		log, _ := os.ReadFile(filepath.Join(folder, "log"))
 		return "", fmt.Errorf("%w: %s", err, log)
 	}
@@ -96,14 +97,14 @@ func serverAccount(folder string) (*syscall.Credential, error) {
 
 // await waits until the server at url takes connections, and fails when it has
 // ended instead, or after 30 seconds.
-func await(url string, server *exec.Cmd) error {
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+func await(ctx context.Context, url string, server *exec.Cmd) (err error) {
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
 	db, err := sql.Open("pgx", url)
 	if err != nil {
 		return err
 	}
-	defer db.Close()
+	defer func() { err = errors.Join(err, db.Close()) }()
 	ended := make(chan error, 1)
 	go func() { ended <- server.Wait() }() // ends with the server, at the latest with this process
 	tick := time.NewTicker(20 * time.Millisecond)

@@ -1,6 +1,7 @@
 package databasetest
 
 import (
+	"context"
 	"database/sql"
 	"errors"
 	"fmt"
@@ -20,7 +21,7 @@ var errMissing = errors.New("PostgreSQL is not installed: no initdb and postgres
 
 // shared is the one server of this test binary. Starting one takes seconds, so
 // all tests share it, and there is nothing of theirs to keep it in.
-var shared struct {
+var shared struct { //nolint:gochecknoglobals // see above
 	once  sync.Once
 	err   error
 	url   string // of the database postgres, with %s for the database's name
@@ -61,7 +62,8 @@ func create(t testing.TB, original string) string {
 		t.Fatalf("create a database for the test: %v", err)
 	}
 	t.Cleanup(func() {
-		if _, err := shared.admin.Exec("DROP DATABASE " + name + " WITH (FORCE)"); err != nil {
+		// Without the cancelation: t.Context has ended by now.
+		if _, err := shared.admin.ExecContext(context.WithoutCancel(t.Context()), "DROP DATABASE "+name+" WITH (FORCE)"); err != nil {
 			t.Errorf("drop the database of the test: %v", err)
 		}
 	})
@@ -75,7 +77,7 @@ func startShared(t testing.TB) error {
 	if err != nil {
 		return err
 	}
-	url, err := launch(bin)
+	url, err := launch(t.Context(), bin)
 	if err != nil {
 		return fmt.Errorf("start PostgreSQL from %s: %w", bin, err)
 	}
