@@ -250,7 +250,7 @@ func TestImportCountsAcrossBatches(t *testing.T) {
 		s := newStore(t, db)
 		var file strings.Builder
 		file.WriteString("email,name\n")
-		const people, bad, repeats = importBatch + 17, importBatch, 300
+		const people, bad, repeats, batch = 1017, 1200, 300, 500
 		for i := range people {
 			fmt.Fprintf(&file, "reader%d@example.org,Reader %d\n", i, i)
 		}
@@ -263,6 +263,7 @@ func TestImportCountsAcrossBatches(t *testing.T) {
 		var progress []ImportProgress
 		var refused bytes.Buffer
 		report := mustImport(t, s, file.String(), ImportOptions{
+			batch:    batch,
 			Refused:  &refused,
 			Progress: func(p ImportProgress) { progress = append(progress, p) },
 		})
