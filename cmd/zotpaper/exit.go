@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"strings"
 )
 
 // The exit statuses, for scripts and cron.
@@ -49,11 +50,11 @@ func exitCode(err error) int {
 	return exitFailed
 }
 
-// plainError returns the words for err. An interrupted command says so, and
-// not which of its parts happened to notice first.
+// plainError returns the words for err. Whoever pressed Ctrl-C does not know
+// what a context is.
 func plainError(err error) string {
 	if errors.Is(err, context.Canceled) {
-		return "interrupted"
+		return strings.ReplaceAll(err.Error(), context.Canceled.Error(), "interrupted")
 	}
 	return err.Error()
 }

@@ -31,7 +31,9 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 func newRoot(a *app) *cobra.Command {
 	root := group("zotpaper", "A daily paper that arrives by email",
 		`Zotpaper assembles the day's articles into an edition and mails it to
-everyone who asked for it: each reader once, nobody skipped.`,
+everyone who asked for it: each reader once, nobody skipped.
+
+Exit status: 0 done, 1 failed, 2 wrong use, 3 held or nothing to do.`,
 		`  zotpaper demo              see it work; needs nothing
   zotpaper init paper        start a paper in the folder paper
   zotpaper edition build     make today's edition and look at it
@@ -46,15 +48,52 @@ everyone who asked for it: each reader once, nobody skipped.`,
 	flags.StringVar(&a.configFile, "config", "config.yaml", "the configuration `FILE`")
 	flags.BoolVar(&a.json, "json", false, "print facts as JSON")
 	flags.BoolVar(&a.quiet, "quiet", false, "print neither progress nor notes")
+	_ = root.MarkPersistentFlagFilename("config", "yaml", "yml") // fails for unknown flags only
 
-	// The commands, a line each, in the order a newcomer meets them.
-	root.AddCommand(
+	// The commands, in the order a newcomer meets them.
+	register(root, "Begin:",
 		newInit(a),
+	)
+	register(root, "Look after it:",
 		newConfig(a),
 		newVersion(a),
+		newHelp(root),
 	)
-	markStarted(a, root)
+	root.SetCompletionCommandGroupID("Look after it:")
+	prepare(a, root)
 	return root
+}
+
+// register adds commands to root under a heading of its help.
+func register(root *cobra.Command, title string, commands ...*cobra.Command) {
+	root.AddGroup(&cobra.Group{ID: title, Title: title})
+	for _, cmd := range commands {
+		cmd.GroupID = title
+		root.AddCommand(cmd)
+	}
+}
+
+// newHelp returns the command help. Unlike cobra's own it fails for a command
+// that does not exist.
+func newHelp(root *cobra.Command) *cobra.Command {
+	help := &cobra.Command{
+		Use:   "help [COMMAND]",
+		Short: "Print what a command does",
+		RunE: func(_ *cobra.Command, args []string) error {
+			cmd, rest, err := root.Find(args)
+			switch {
+			case err != nil:
+				return wrongUse(err)
+			case len(rest) > 0 && cmd.HasSubCommands():
+				return wrongUse(cmd.Args(cmd, rest))
+			case len(rest) > 0:
+				return wrongUse(fmt.Errorf("%q has no commands of its own", cmd.CommandPath()))
+			}
+			return cmd.Help()
+		},
+	}
+	root.SetHelpCommand(help)
+	return help
 }
 
 // group returns a command that only holds others. Called alone it prints its
@@ -76,17 +115,26 @@ func group(use, short, long, example string) *cobra.Command {
 	}
 }
 
-// markStarted makes every command below cmd note that it was reached, which
-// tells an error of a command from a wrong command line.
-func markStarted(a *app, cmd *cobra.Command) {
+// prepare makes every command below cmd note that it was reached, which tells
+// an error of a command from a wrong command line, and say how it is used when
+// its arguments are wrong.
+func prepare(a *app, cmd *cobra.Command) {
 	if work := cmd.RunE; work != nil {
 		cmd.RunE = func(cmd *cobra.Command, args []string) error {
 			a.started = true
 			return work(cmd, args)
 		}
 	}
+	if judge := cmd.Args; judge != nil && !cmd.HasSubCommands() {
+		cmd.Args = func(cmd *cobra.Command, args []string) error {
+			if err := judge(cmd, args); err != nil {
+				return fmt.Errorf("%w; the use is: %s", err, cmd.UseLine())
+			}
+			return nil
+		}
+	}
 	for _, sub := range cmd.Commands() {
-		markStarted(a, sub)
+		prepare(a, sub)
 	}
 }
 
