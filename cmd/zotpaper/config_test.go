@@ -41,10 +41,10 @@ func TestConfigFileAndStructsAgree(t *testing.T) {
 	walk = func(prefix string, v reflect.Type) {
 		for _, k := range keysOf(v) {
 			inStructs = append(inStructs, prefix+k.name)
-			switch {
-			case isSection(k.typ):
+			switch k.shape {
+			case aSection:
 				walk(prefix+k.name+".", k.typ)
-			case k.typ == typeSlots:
+			case slotList:
 				walk(prefix+k.name+".", k.typ.Elem())
 			}
 		}

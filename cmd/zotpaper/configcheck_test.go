@@ -1,13 +1,6 @@
 package main
 
 import (
-	"crypto/ecdsa"
-	"crypto/ed25519"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/rsa"
-	"crypto/x509"
-	"encoding/pem"
 	"errors"
 	"os"
 	"path/filepath"
@@ -253,8 +246,8 @@ func TestConfigFileMistakes(t *testing.T) {
 			[]string{`config.yaml:2: smtp.tls: want mandatory, implicit or none, got "starttls"`},
 		},
 		{
-			"a misspelt kind of TLS", "smtp:\n  tls: Implict\n",
-			[]string{`config.yaml:2: smtp.tls: want mandatory, implicit or none, got "Implict"; did you mean implicit?`},
+			"a misspelt kind of TLS", "smtp:\n  tls: Implicitt\n",
+			[]string{`config.yaml:2: smtp.tls: want mandatory, implicit or none, got "Implicitt"; did you mean implicit?`},
 		},
 		{
 			"a password in clear", "smtp: {host: mail.paper.example, tls: none, username: u, password: p}\n",
@@ -316,160 +309,4 @@ func TestConfigFileMistakes(t *testing.T) {
 			}
 		})
 	}
-}
-
-func TestSlotMistakes(t *testing.T) {
-	const form = `want minute, hour, day of the month, month and day of the week, such as "0 16 * * *"`
-	slot := func(lines string) string {
-		return "slots:\n  - id: late\n    title: Late Edition\n" + lines
-	}
-	tests := []struct {
-		name string
-		text string
-		want []string
-	}{
-		{"none", "slots: []\n", []string{`config.yaml:1: slots: a paper needs at least one edition; add an entry with id, title and schedule`}},
-		{"a map by name", "slots:\n  late: {title: A}\n", []string{`config.yaml:1: slots: want a list with an entry for each edition of the day, got keys with values`}},
-		{"no schedule", slot(""), []string{`config.yaml:2: slots[0].schedule: ` + form}},
-		{
-			"nothing but a list", "slots:\n  - list: late\n",
-			[]string{
-				`config.yaml:2: slots[0].id: want 1 to 32 of a-z, 0-9 and hyphens, beginning with a letter, such as morning; got ""`,
-				`config.yaml:2: slots[0].title: must not be empty`,
-				`config.yaml:2: slots[0].schedule: ` + form,
-			},
-		},
-		{
-			"an id with a capital", "slots:\n  - id: Late\n    title: A\n    schedule: \"0 6 * * *\"\n",
-			[]string{`config.yaml:2: slots[0].id: want 1 to 32 of a-z, 0-9 and hyphens, beginning with a letter, such as morning; got "Late"`},
-		},
-		{
-			"a list's name with a blank", slot("    schedule: \"0 6 * * *\"\n    list: the late\n"),
-			[]string{`config.yaml:5: slots[0].list: want 1 to 32 of a-z, 0-9 and hyphens, beginning with a letter, such as morning; got "the late"`},
-		},
-		{
-			"an id twice", slot("    schedule: \"0 6 * * *\"\n  - {id: late, title: B, schedule: \"0 7 * * *\"}\n"),
-			[]string{`config.yaml:5: slots[1].id: "late" is taken by slots[0]; each slot needs an id of its own`},
-		},
-		{
-			"more than fit", slot("    schedule: \"0 6 * * *\"\n    minimum: 30\n"),
-			[]string{`config.yaml:5: slots[0].minimum: minimum 30 is more than maximum 20: no edition could ever go out`},
-		},
-		{"no minimum", slot("    schedule: \"0 6 * * *\"\n    minimum: 0\n"), []string{`config.yaml:5: slots[0].minimum: want 1 to 200, got 0`}},
-		{"catching up for days", slot("    schedule: \"0 6 * * *\"\n    catch_up: 48h\n"), []string{`config.yaml:5: slots[0].catch_up: want 0s to 24h, got 48h`}},
-		{"expiring at once", slot("    schedule: \"0 6 * * *\"\n    expire: 0s\n"), []string{`config.yaml:5: slots[0].expire: want 1m to 120h, got 0s`}},
-		{"a section twice", slot("    schedule: \"0 6 * * *\"\n    sections: [World, world]\n"), []string{`config.yaml:5: slots[0].sections[1]: "world" is in the list already`}},
-		{"an unknown key", slot("    schedule: \"0 6 * * *\"\n    max: 3\n"), []string{`config.yaml:5: slots[0].max: unknown key; "zotpaper init" writes a file with every key`}},
-		{"a time of day", slot("    schedule: \"16:00\"\n"), []string{`config.yaml:4: slots[0].schedule: ` + form + `; got 1 fields`}},
-		{"seconds", slot("    schedule: \"0 0 16 * * *\"\n"), []string{`config.yaml:4: slots[0].schedule: ` + form + `; got 6 fields`}},
-		{"a zone", slot("    schedule: \"CRON_TZ=Europe/Berlin 0 6 * * *\"\n"), []string{`config.yaml:4: slots[0].schedule: the time zone is that of the publication: set publication.timezone, and drop it here`}},
-		{"a zone that makes the parser panic", slot("    schedule: \"TZ=0\"\n"), []string{`config.yaml:4: slots[0].schedule: the time zone is that of the publication: set publication.timezone, and drop it here`}},
-		{"a date that does not exist", slot("    schedule: \"0 6 31 2 *\"\n"), []string{`config.yaml:4: slots[0].schedule: there is no such date: it would never go out`}},
-		{"an interval", slot("    schedule: \"@every 24h\"\n"), []string{`config.yaml:4: slots[0].schedule: @every counts from the start of the program; ` + form}},
-		{"every hour", slot("    schedule: \"@hourly\"\n"), []string{`config.yaml:4: slots[0].schedule: it comes round twice a day, at 00:00 and 01:00; a slot has one edition a day: make another slot`}},
-		{"twice on Sundays only", slot("    schedule: \"30 6,18 * * 0\"\n"), []string{`config.yaml:4: slots[0].schedule: it comes round twice a day, at 06:30 and 18:30; a slot has one edition a day: make another slot`}},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			dir, config := paperFolder(t, tt.text, nil)
-			if diff := cmp.Diff(tt.want, complaints(t, dir, config, nil)); diff != "" {
-				t.Errorf("loadConfig (-want +got):\n%s", diff)
-			}
-		})
-	}
-}
-
-func TestSecretFileMistakes(t *testing.T) {
-	curve, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	tests := []struct {
-		name  string
-		text  string
-		files map[string]string
-		want  []string
-	}{
-		{
-			"no password file", "smtp:\n  username: u\n  password_file: pw\n", nil,
-			[]string{`config.yaml:3: smtp.password_file: pw: no such file`},
-		},
-		{
-			"both", "smtp:\n  username: u\n  password: a\n  password_file: pw\n", map[string]string{"pw": "b"},
-			[]string{`config.yaml:4: smtp.password_file: smtp.password is given too; keep one of them`},
-		},
-		{
-			"an empty password file", "smtp: {username: u, password_file: pw}\n", map[string]string{"pw": "\n"},
-			[]string{`config.yaml:1: smtp.password_file: pw is empty`},
-		},
-		{
-			"a password file of two lines", "smtp: {username: u, password_file: pw}\n", map[string]string{"pw": "a\nb\n"},
-			[]string{`config.yaml:1: smtp.password_file: pw holds more than one line; want the password alone`},
-		},
-		{
-			"no secret", "web:\n  secret_file: other secret\n", nil,
-			[]string{`config.yaml:2: web.secret_file: other secret: no such file; restore it from a backup or, if nothing was sent yet, make one: (umask 077; echo "1 $(openssl rand -base64 32)" >'other secret')`},
-		},
-		{
-			"a damaged secret", "web:\n  secret_file: s\n", map[string]string{"s": "1 x\n"},
-			[]string{`config.yaml:2: web.secret_file: s:1: the secret is not base64`},
-		},
-		{
-			"no DKIM key", "dkim:\n  selector: a\n  key_file: k\n", nil,
-			[]string{`config.yaml:3: dkim.key_file: k: no such file`},
-		},
-		{
-			"a DKIM key that is none", "dkim:\n  selector: a\n  key_file: k\n", map[string]string{"k": "secret"},
-			[]string{`config.yaml:3: dkim.key_file: k: want a private key as PEM: no BEGIN line found`},
-		},
-		{
-			"a short DKIM key", "dkim:\n  selector: a\n  key_file: k\n", map[string]string{"k": shortKey(t)},
-			[]string{`config.yaml:3: dkim.key_file: k: want RSA of 2048 bits or more, got 1024`},
-		},
-		{
-			"a DKIM key on a curve nobody verifies", "dkim:\n  selector: a\n  key_file: k\n", map[string]string{"k": pkcs8(t, curve)},
-			[]string{`config.yaml:3: dkim.key_file: k: want an RSA or Ed25519 key`},
-		},
-		{
-			"a selector that is no name", "dkim:\n  selector: a_b c\n  key_file: k\n", map[string]string{"k": ed25519Key(t)},
-			[]string{`config.yaml:2: dkim.selector: "a_b c" is no part of a domain name`},
-		},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			dir, config := paperFolder(t, tt.text, tt.files)
-			if diff := cmp.Diff(tt.want, complaints(t, dir, config, nil)); diff != "" {
-				t.Errorf("loadConfig (-want +got):\n%s", diff)
-			}
-		})
-	}
-}
-
-// shortKey returns an RSA key that is too short for mail.
-func shortKey(t *testing.T) string {
-	t.Helper()
-	t.Setenv("GODEBUG", "rsa1024min=0") // or Go itself would refuse
-	key, err := rsa.GenerateKey(rand.Reader, 1024)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return pkcs8(t, key)
-}
-
-func ed25519Key(t *testing.T) string {
-	t.Helper()
-	_, key, err := ed25519.GenerateKey(nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return pkcs8(t, key)
-}
-
-func pkcs8(t *testing.T, key any) string {
-	t.Helper()
-	der, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))
 }

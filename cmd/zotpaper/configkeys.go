@@ -13,19 +13,48 @@ const (
 	kindDatabase = "database" // may hold a password
 )
 
-// The types a key may have besides the structs of sections.
-var (
-	typeDuration = reflect.TypeFor[time.Duration]()
-	typeStrings  = reflect.TypeFor[[]string]()
-	typeSlots    = reflect.TypeFor[[]SlotConfig]()
+// A shape is how a key's value is written.
+type shape int
+
+// The shapes of the values in a configuration.
+const (
+	aText shape = iota
+	aNumber
+	aTruth
+	aDuration
+	aSection // a mapping with further keys
+	aList    // of texts
+	slotList
 )
+
+// shapeOf returns how values of type t are written.
+func shapeOf(t reflect.Type) shape {
+	switch t {
+	case reflect.TypeFor[time.Duration]():
+		return aDuration
+	case reflect.TypeFor[[]string]():
+		return aList
+	case reflect.TypeFor[[]SlotConfig]():
+		return slotList
+	}
+	switch t.Kind() {
+	case reflect.Int:
+		return aNumber
+	case reflect.Bool:
+		return aTruth
+	case reflect.Struct:
+		return aSection
+	}
+	return aText
+}
 
 // A configKey is one key of a section: a field of its struct.
 type configKey struct {
 	name  string // as written in the file
 	kind  string
-	typ   reflect.Type
-	index int // of the field
+	shape shape
+	typ   reflect.Type // of the field
+	index int          // of the field
 }
 
 // keysOf returns the keys of the section that t, a struct, describes, in the
@@ -35,7 +64,7 @@ func keysOf(t reflect.Type) []configKey {
 	for i := range t.NumField() {
 		f := t.Field(i)
 		if name := f.Tag.Get("mapstructure"); name != "-" {
-			keys = append(keys, configKey{name, f.Tag.Get("kind"), f.Type, i})
+			keys = append(keys, configKey{name, f.Tag.Get("kind"), shapeOf(f.Type), f.Type, i})
 		}
 	}
 	return keys
@@ -50,9 +79,6 @@ func findKey(keys []configKey, name string) (configKey, bool) {
 	return configKey{}, false
 }
 
-// isSection reports whether t holds further keys and is no list.
-func isSection(t reflect.Type) bool { return t.Kind() == reflect.Struct }
-
 // leaves calls yield for every key of c that is no section, with its dotted
 // path. The slots are one leaf.
 func leaves(c *Config, yield func(path string, k configKey, v reflect.Value)) {
@@ -60,7 +86,7 @@ func leaves(c *Config, yield func(path string, k configKey, v reflect.Value)) {
 	walk = func(prefix string, v reflect.Value) {
 		for _, k := range keysOf(v.Type()) {
 			field := v.Field(k.index)
-			if isSection(k.typ) {
+			if k.shape == aSection {
 				walk(prefix+k.name+".", field)
 				continue
 			}
@@ -87,7 +113,7 @@ func meant(name, prefix string, siblings []configKey) string {
 			elsewhere = path
 		}
 	})
-	for _, k := range keysOf(typeSlots.Elem()) {
+	for _, k := range keysOf(reflect.TypeFor[SlotConfig]()) {
 		if elsewhere == "" && k.name == name {
 			elsewhere = "slots: - " + name
 		}

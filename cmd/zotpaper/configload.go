@@ -132,7 +132,7 @@ func variableOf(path string) string {
 func readEnvironment(environ []string, origins map[string]origin, found *problems) map[string]any {
 	keys, paths, known := map[string]configKey{}, map[string]string{}, []string{}
 	leaves(new(Config), func(path string, k configKey, _ reflect.Value) {
-		if k.typ != typeSlots {
+		if k.shape != slotList {
 			name := variableOf(path)
 			keys[name], paths[name] = k, path
 			known = append(known, name)
@@ -149,7 +149,7 @@ func readEnvironment(environ []string, origins map[string]origin, found *problem
 			found.add(ConfigProblem{Variable: name, Text: unknownVariable(name, known)})
 			continue
 		}
-		v, want := variableValue(text, k.typ)
+		v, want := variableValue(text, k.shape)
 		if want != "" {
 			found.add(ConfigProblem{Variable: name, Key: paths[name], Text: fmt.Sprintf("want %s, got %q", want, text)})
 			continue
@@ -176,11 +176,11 @@ func foreignVariable(name string) bool {
 		rest == "PORT" || strings.HasPrefix(rest, "PORT_")
 }
 
-// variableValue returns text as a value of type t, or else what it wants to
+// variableValue returns text as a value of shape s, or else what it wants to
 // see. A list is separated by commas.
-func variableValue(text string, t reflect.Type) (v any, want string) {
-	if t != typeStrings {
-		return parseScalar(text, t)
+func variableValue(text string, s shape) (v any, want string) {
+	if s != aList {
+		return parseScalar(text, s)
 	}
 	list := []string{}
 	for item := range strings.SplitSeq(text, ",") {

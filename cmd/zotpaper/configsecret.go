@@ -8,49 +8,15 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"net"
 	"os"
 	"regexp"
 	"strings"
-	"time"
 
 	"github.com/zotpaper/zotpaper/subscribers"
 )
 
 // maxSecretBytes bounds the files that hold a secret.
 const maxSecretBytes = 16 << 10
-
-func (k *checker) smtp() {
-	s := &k.c.SMTP
-	switch {
-	case s.Host == "":
-		k.bad("smtp.host", "must not be empty")
-	case strings.ContainsAny(s.Host, "/ @"):
-		k.bad("smtp.host", "%q is no name of a server; want one such as smtp.example.com", s.Host)
-	case strings.Contains(s.Host, ":") && net.ParseIP(s.Host) == nil:
-		k.bad("smtp.host", "want the name alone; the port stands in smtp.port")
-	}
-	k.within("smtp.port", s.Port, 1, 65535)
-	k.within("smtp.connections", s.Connections, 1, 256)
-	k.within("smtp.rate", s.Rate, 0, 100_000)
-	k.duration("smtp.timeout", s.Timeout, time.Second, 15*time.Minute)
-	k.oneOf("smtp.tls", s.TLS, "mandatory", "implicit", "none")
-
-	if s.PasswordFile != "" && s.Password != "" {
-		k.bad("smtp.password_file", "smtp.password is given too; keep one of them")
-	} else if s.PasswordFile != "" {
-		s.Password = k.password("smtp.password_file", s.PasswordFile)
-	}
-	switch {
-	case k.found.has("smtp.password_file"):
-	case s.Username != "" && s.Password == "":
-		k.bad("smtp.username", "there is no password for it; set smtp.password_file or %s", variableOf("smtp.password"))
-	case s.Username == "" && s.Password != "":
-		k.bad("smtp.username", "there is a password and no name to go with it")
-	case s.TLS == "none" && s.Password != "" && !isLoopback(s.Host):
-		k.bad("smtp.tls", "none would send the password in clear over the network; want mandatory or implicit")
-	}
-}
 
 // password reads a file that holds one line and nothing else.
 func (k *checker) password(path, file string) string {

@@ -37,27 +37,27 @@ func (f configFact) tree() yaml.MapSlice {
 	if c.SMTP.PasswordFile != "" {
 		c.SMTP.Password = "" // as the operator has it
 	}
-	return shown(reflect.ValueOf(&c).Elem())
+	return visible(reflect.ValueOf(&c).Elem())
 }
 
-// shown returns the section v as it may be seen, its keys in their order.
-func shown(v reflect.Value) yaml.MapSlice {
+// visible returns the section v as it may be seen, its keys in their order.
+func visible(v reflect.Value) yaml.MapSlice {
 	var section yaml.MapSlice
 	for _, k := range keysOf(v.Type()) {
 		field := v.Field(k.index)
 		var value any
 		switch {
-		case isSection(k.typ):
-			value = shown(field)
-		case k.typ == typeSlots:
+		case k.shape == aSection:
+			value = visible(field)
+		case k.shape == slotList:
 			slots := make([]yaml.MapSlice, field.Len())
 			for i := range slots {
-				slots[i] = shown(field.Index(i))
+				slots[i] = visible(field.Index(i))
 			}
 			value = slots
-		case k.typ == typeStrings:
+		case k.shape == aList:
 			value = append([]string{}, field.Interface().([]string)...) // [] and not null
-		case k.typ == typeDuration:
+		case k.shape == aDuration:
 			value = shortDuration(time.Duration(field.Int()))
 		case k.kind == kindSecret && field.String() != "":
 			value = hidden

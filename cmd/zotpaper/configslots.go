@@ -15,8 +15,8 @@ import (
 const (
 	maxSlots    = 24
 	maxArticles = 200
-	maxCatchUp  = 24 * time.Hour  // later it is another day's paper
-	minExpire   = time.Minute     //
+	maxCatchUp  = 24 * time.Hour // later it is another day's paper
+	minExpire   = time.Minute
 	maxExpire   = 120 * time.Hour // what RFC 5321 advises for mail at large
 )
 
@@ -128,6 +128,9 @@ func unfitSchedule(s cron.Schedule) string {
 		if edition.DateOf(next, time.UTC) == edition.DateOf(last, time.UTC) {
 			return fmt.Sprintf("it comes round twice a day, at %s and %s; a slot has one edition a day: make another slot",
 				last.Format("15:04"), next.Format("15:04"))
+		}
+		if next.IsZero() {
+			break // cron looks no further than five years ahead
 		}
 		last = next
 	}

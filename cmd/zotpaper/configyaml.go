@@ -151,15 +151,15 @@ func (r *yamlReader) unknown(line int, name, prefix string, siblings []configKey
 
 // value reads the value n of key k at path.
 func (r *yamlReader) value(n ast.Node, k configKey, path string) (any, bool) {
-	switch {
-	case isSection(k.typ):
+	switch k.shape {
+	case aSection:
 		return r.section(n, k.typ, path+"."), true
-	case k.typ == typeSlots:
+	case slotList:
 		return r.slots(n, path)
-	case k.typ == typeStrings:
+	case aList:
 		return r.list(n, path)
 	}
-	v, want := scalar(n, k.typ)
+	v, want := scalar(n, k.shape)
 	if want == "" {
 		return v, true
 	}
@@ -178,7 +178,7 @@ func (r *yamlReader) list(n ast.Node, path string) (any, bool) {
 	}
 	values := make([]string, 0, len(items))
 	for i, item := range items {
-		v, want := scalar(item, reflect.TypeFor[string]())
+		v, want := scalar(item, aText)
 		if want != "" {
 			r.bad(lineOf(item), fmt.Sprintf("%s[%d]", path, i), "want %s, got %s", want, describe(item))
 			return nil, false
@@ -198,7 +198,7 @@ func (r *yamlReader) slots(n ast.Node, path string) (any, bool) {
 	for i, item := range items {
 		at := fmt.Sprintf("%s[%d]", path, i)
 		r.lines[at] = lineOf(item)
-		slots = append(slots, r.section(item, typeSlots.Elem(), at+"."))
+		slots = append(slots, r.section(item, reflect.TypeFor[SlotConfig](), at+"."))
 	}
 	return slots, true
 }
@@ -221,14 +221,15 @@ func (r *yamlReader) bad(line int, key, format string, args ...any) {
 	r.problems.add(ConfigProblem{Line: line, Key: key, Text: fmt.Sprintf(format, args...)})
 }
 
-// scalar returns the value of n as type t, or else what it wants to see.
-func scalar(n ast.Node, t reflect.Type) (v any, want string) {
+// scalar returns the value of n, which must be of shape s, or else what it
+// wants to see.
+func scalar(n ast.Node, s shape) (v any, want string) {
 	text, quoted, ok := scalarText(n)
-	if t.Kind() != reflect.String {
-		if !ok || quoted && t != typeDuration {
+	if s != aText {
+		if !ok || quoted && s != aDuration {
 			text = ""
 		}
-		return parseScalar(text, t)
+		return parseScalar(text, s)
 	}
 	switch n.(type) {
 	case *ast.StringNode, *ast.LiteralNode:
@@ -242,25 +243,25 @@ func scalar(n ast.Node, t reflect.Type) (v any, want string) {
 	return nil, "a text: put quotes around it"
 }
 
-// parseScalar reads text as a value of type t, as the file or the environment
+// parseScalar reads text as a value of shape s, as the file or the environment
 // has it, or else says what it wants to see.
-func parseScalar(text string, t reflect.Type) (v any, want string) {
-	switch {
-	case t == typeDuration:
+func parseScalar(text string, s shape) (v any, want string) {
+	switch s {
+	case aDuration:
 		// A bare number would need a unit to be guessed. ParseDuration takes
-		// "0" without one; so do we not, for consistency's sake.
+		// "0" without one; we want to see one all the same.
 		d, err := time.ParseDuration(text)
 		if err != nil || text == "0" {
 			return nil, "a length of time with its unit, such as 30s, 5m or 24h"
 		}
 		return d, ""
-	case t.Kind() == reflect.Int:
+	case aNumber:
 		i, err := strconv.Atoi(text)
 		if err != nil || strconv.Itoa(i) != text { // 0587 and +5 are slips
 			return nil, "a whole number"
 		}
 		return i, ""
-	case t.Kind() == reflect.Bool:
+	case aTruth:
 		if text != "true" && text != "false" {
 			return nil, "true or false"
 		}

@@ -7,7 +7,7 @@ func TestNearest(t *testing.T) {
 	tests := []struct{ name, word, want string }{
 		{"a letter left out", "timezon", "timezone"},
 		{"a letter too many", "taglines", "tagline"},
-		{"two letters swapped", "nmae", "name"},
+		{"two letters swapped", "smpt", "smtp"},
 		{"a wrong letter in a short word", "urk", "url"},
 		{"several in a long word", "conections_", "connections"},
 		{"the word itself", "smtp", "smtp"},
