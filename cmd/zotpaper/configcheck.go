@@ -114,6 +114,13 @@ func (k *checker) articles() {
 	k.folder("templates", k.c.Templates)
 }
 
+// bounceLocal is how long the part of bounces.address before the @ may be. A
+// mailbox has 64 bytes there, and each delivery adds a plus sign and the 50 of
+// [subscribers.Keyring.Bounce].
+//
+// https://www.rfc-editor.org/rfc/rfc5321#section-4.5.3.1.1
+const bounceLocal = 64 - 1 - 50
+
 func (k *checker) sender() {
 	k.text("from.name", k.c.From.Name, 100, true)
 	k.address("from.address", &k.c.From.Address)
@@ -121,6 +128,9 @@ func (k *checker) sender() {
 		k.address("from.reply_to", &k.c.From.ReplyTo)
 	}
 	k.address("bounces.address", &k.c.Bounces.Address)
+	if local, _, _ := strings.Cut(k.c.Bounces.Address, "@"); len(local) > bounceLocal {
+		k.bad("bounces.address", "want at most %d letters before the @, got %d: a token is added to them", bounceLocal, len(local))
+	}
 	for i := range k.c.Editors.Alert {
 		k.address(fmt.Sprintf("editors.alert[%d]", i), &k.c.Editors.Alert[i])
 	}

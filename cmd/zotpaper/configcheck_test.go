@@ -238,6 +238,10 @@ func TestConfigFileMistakes(t *testing.T) {
 			[]string{`config.yaml:2: editors.alert[0]: "Desk <desk@paper.example>" is no mail address: there is a blank in it`},
 		},
 		{
+			"a bounce address that leaves no room for the token", "bounces:\n  address: returned-letters@paper.example\n",
+			[]string{`config.yaml:2: bounces.address: want at most 13 letters before the @, got 16: a token is added to them`},
+		},
+		{
 			"a port in the host", "smtp:\n  host: mail.paper.example:587\n",
 			[]string{`config.yaml:2: smtp.host: want the name alone; the port stands in smtp.port`},
 		},
@@ -308,5 +312,18 @@ func TestConfigFileMistakes(t *testing.T) {
 				t.Errorf("loadConfig (-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+// TestBounceTokenFits keeps the bound of bounces.address and the tokens in step.
+func TestBounceTokenFits(t *testing.T) {
+	_, config := paperFolder(t, "", nil)
+	c, err := loadConfig(config, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	token := c.Web.Keyring.Bounce("aaaaaaaaaaaaaaaa", "2026-02-08/afternoon")
+	if got := bounceLocal + len("+") + len(token); got != 64 {
+		t.Errorf("the longest bounce address has %d bytes before the @, want 64", got)
 	}
 }
