@@ -1,0 +1,209 @@
+package mailer
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/textproto"
+	"time"
+)
+
+// A Conn is a conversation with a relay, over which one message goes after the
+// other. One goroutine at a time may use it.
+//
+// It speaks SMTP itself, on the connection that go-mail opened: go-mail's own
+// way of writing DATA goes through every byte, ends a message politely that
+// was only half written, and counts on one deadline for a whole conversation.
+type Conn struct {
+	text    *textproto.Conn
+	net     net.Conn // below TLS: deadlines and closing
+	timeout time.Duration
+	maxSize int64
+	usable  bool
+}
+
+// An Envelope is whom a message is from and to, as mail servers see it.
+type Envelope struct {
+	Sender    string // bounces go there
+	Recipient string
+}
+
+const (
+	// dotTimeout is how long a server may take after the final dot at least:
+	// giving up earlier makes a message doubtful that it was about to accept.
+	//
+	// https://www.rfc-editor.org/rfc/rfc5321#section-4.5.3.2.6
+	dotTimeout = 10 * time.Minute
+	// quitTimeout is how long we wait for a goodbye that nobody needs.
+	quitTimeout = 2 * time.Second
+)
+
+// MaxSize returns how large a message the server takes, in bytes; 0: it did
+// not say.
+func (c *Conn) MaxSize() int64 { return c.maxSize }
+
+// Usable reports whether another message can be sent over c.
+func (c *Conn) Usable() bool { return c.usable }
+
+// Send hands raw, a finished message, to the server, and returns its reply
+// after the final dot: it has taken responsibility.
+//
+// A *ReplyError says that the server refused, an *InDoubtError that it may
+// have the message; after any other error it does not have it. When ctx ends
+// the connection is cut, which before the final dot loses nothing and after it
+// leaves the message in doubt.
+func (c *Conn) Send(ctx context.Context, env Envelope, raw []byte) (Reply, error) {
+	if !c.usable {
+		return Reply{}, errors.New("the connection to the mail server is closed")
+	}
+	for _, address := range []string{env.Sender, env.Recipient} {
+		if err := checkMailbox(address); err != nil {
+			return Reply{}, fmt.Errorf("envelope: %w", err)
+		}
+	}
+	if c.maxSize > 0 && int64(len(raw)) > c.maxSize {
+		// https://www.rfc-editor.org/rfc/rfc1870#section-6.1
+		return Reply{}, &ReplyError{Command: "MAIL", Reply: Reply{Code: 552, Enhanced: "5.3.4",
+			Text: fmt.Sprintf("not sent: the message has %d bytes, the server takes at most %d", len(raw), c.maxSize)}}
+	}
+	release := context.AfterFunc(ctx, func() { c.net.Close() })
+	defer release()
+
+	for _, step := range []struct{ name, command string }{
+		{"MAIL", "MAIL FROM:<" + env.Sender + ">"},
+		{"RCPT", "RCPT TO:<" + env.Recipient + ">"},
+		{"DATA", "DATA"},
+	} {
+		if err := c.command(step.name, step.command); err != nil {
+			return Reply{}, c.recover(err)
+		}
+	}
+	return c.data(raw)
+}
+
+// command sends one command and reads its reply, which must be a 2yz, or a 354
+// after DATA.
+func (c *Conn) command(name, line string) error {
+	if err := c.write([]byte(line + "\r\n")); err != nil {
+		return err
+	}
+	want := 2
+	if name == "DATA" {
+		want = 354
+	}
+	_, err := c.reply(name, want, c.timeout)
+	return err
+}
+
+// data sends the message proper, after a 354.
+func (c *Conn) data(raw []byte) (Reply, error) {
+	if err := c.write(stuff(raw)); err != nil {
+		// Nothing ended the message: the server will throw it away.
+		c.cut()
+		return Reply{}, fmt.Errorf("message: %w", err)
+	}
+	// The dot goes out by itself, so that a failure before it is known to have
+	// lost nothing.
+	if err := c.write([]byte(".\r\n")); err != nil {
+		c.cut()
+		return Reply{}, &InDoubtError{err}
+	}
+	reply, err := c.reply("message", 2, max(c.timeout, dotTimeout))
+	var refused *ReplyError
+	switch {
+	case err == nil:
+		return reply, nil
+	case errors.As(err, &refused):
+		return Reply{}, c.recover(err)
+	}
+	c.cut()
+	return Reply{}, &InDoubtError{err}
+}
+
+// stuff doubles the dots at the beginnings of lines.
+//
+// https://www.rfc-editor.org/rfc/rfc5321#section-4.5.2
+func stuff(raw []byte) []byte {
+	if bytes.HasPrefix(raw, []byte(".")) {
+		raw = append([]byte("."), raw...)
+	}
+	return bytes.ReplaceAll(raw, []byte("\r\n."), []byte("\r\n.."))
+}
+
+func (c *Conn) write(b []byte) error {
+	if err := c.net.SetDeadline(time.Now().Add(c.timeout)); err != nil {
+		return err
+	}
+	if _, err := c.text.W.Write(b); err != nil {
+		return err
+	}
+	return c.text.W.Flush()
+}
+
+// replyLimit bounds the text kept of one reply.
+const replyLimit = 2000
+
+// reply reads one reply and compares it with want, a code or its first digit.
+func (c *Conn) reply(command string, want int, timeout time.Duration) (Reply, error) {
+	if err := c.net.SetDeadline(time.Now().Add(timeout)); err != nil {
+		return Reply{}, err
+	}
+	code, text, err := c.text.ReadResponse(want)
+	if len(text) > replyLimit {
+		text = text[:replyLimit]
+	}
+	var refused *textproto.Error
+	switch {
+	case err == nil:
+		return newReply(code, text), nil
+	case errors.As(err, &refused) && refused.Code >= 400 && refused.Code <= 599:
+		return Reply{}, &ReplyError{Command: command, Reply: newReply(refused.Code, text)}
+	case errors.As(err, &refused):
+		// A server that answers DATA with a 250 has lost count; whatever it
+		// says next would be taken for the answer to something else.
+		return Reply{}, fmt.Errorf("the mail server answered %s with %d %s", command, refused.Code, text)
+	}
+	return Reply{}, fmt.Errorf("%s: %w", command, err)
+}
+
+// recover makes c ready for the next message after a refusal, or cuts it. It
+// returns err.
+func (c *Conn) recover(err error) error {
+	var refused *ReplyError
+	if !errors.As(err, &refused) || refused.Reply.Code == 421 {
+		// 421: the server is about to close.
+		// https://www.rfc-editor.org/rfc/rfc5321#section-3.8
+		c.cut()
+		return err
+	}
+	if refused.Command == "message" {
+		return err // the transaction is over
+	}
+	if resetErr := c.command("RSET", "RSET"); resetErr != nil {
+		c.cut()
+	}
+	return err
+}
+
+// cut closes the connection without a word: a QUIT would end a message that
+// was only half written, and the server would deliver the half.
+func (c *Conn) cut() {
+	c.usable = false
+	c.net.Close()
+}
+
+// Close says goodbye and closes the connection.
+func (c *Conn) Close() error {
+	if !c.usable {
+		return nil
+	}
+	c.usable = false
+	if err := c.net.SetDeadline(time.Now().Add(quitTimeout)); err == nil {
+		if _, err := c.text.W.WriteString("QUIT\r\n"); err == nil && c.text.W.Flush() == nil {
+			_, _, _ = c.text.ReadResponse(2) // the answer changes nothing
+		}
+	}
+	return c.net.Close()
+}

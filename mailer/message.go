@@ -1,0 +1,166 @@
+package mailer
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/wneessen/go-mail"
+)
+
+// A Message is one mail to one reader. From, To, Subject, Date, ID, Text and
+// HTML are required.
+type Message struct {
+	From    Address
+	ReplyTo string // address; empty: no such field
+	To      Address
+	Subject string
+	Date    time.Time // with the zone in which it is printed
+	ID      string    // Message-ID without its angle brackets
+
+	// Of a mail to a list; all empty for a mail to one person.
+	ListID      string // such as afternoon.news.example, under a domain of ours
+	ListName    string // ASCII; the words before the ListID
+	ListArchive string // URL; may be empty
+	Unsubscribe string // https URL that one POST unsubscribes at; it belongs to To
+	FeedbackID  string // four fields that tell nothing of the reader; may be empty
+	Bulk        bool   // keep answering machines quiet
+
+	Text string
+	HTML string
+}
+
+var (
+	messageID  = regexp.MustCompile(`^[A-Za-z0-9.+_-]+@[A-Za-z0-9.-]+$`)
+	listID     = regexp.MustCompile(`^[a-z0-9-]+(\.[A-Za-z0-9-]+)+$`)
+	plainURL   = regexp.MustCompile(`^https://[A-Za-z0-9.-]+(:[0-9]+)?/[A-Za-z0-9._~/-]*$`)
+	feedbackID = regexp.MustCompile(`^[A-Za-z0-9._-]*:[A-Za-z0-9._-]*:[A-Za-z0-9._-]*:[A-Za-z0-9]{5,15}$`)
+)
+
+// Compose returns m as the bytes that go over the wire: multipart/alternative,
+// the plain text first, quoted-printable, seven-bit, lines ended by CRLF. It
+// refuses a field that would not stay within its header line, and names it.
+// Equal messages give equal bytes.
+func (m Message) Compose() ([]byte, error) {
+	if err := m.check(); err != nil {
+		return nil, fmt.Errorf("message to %s: %w", m.To.Address, err)
+	}
+	body, err := m.body()
+	if err != nil {
+		return nil, fmt.Errorf("message to %s: %w", m.To.Address, err)
+	}
+	return append(m.header(), body...), nil
+}
+
+func (m Message) check() error {
+	var errs []error
+	for _, f := range []struct{ name, value string }{
+		{"From", m.From.Name}, {"To", m.To.Name}, {"Subject", m.Subject}, {"List-Id", m.ListName},
+	} {
+		errs = append(errs, checkLine(f.name, f.value))
+	}
+	errs = append(errs, checkMailbox(m.From.Address), checkMailbox(m.To.Address))
+	if m.ReplyTo != "" {
+		errs = append(errs, checkMailbox(m.ReplyTo))
+	}
+	match := func(name, value string, form *regexp.Regexp, required bool) {
+		if (value != "" || required) && !form.MatchString(value) {
+			errs = append(errs, fmt.Errorf("%s: %q is not of the form it must have", name, value))
+		}
+	}
+	isList := m.ListID != "" || m.Unsubscribe != ""
+	match("Message-ID", m.ID, messageID, true)
+	match("List-Id", m.ListID, listID, isList)
+	match("List-Archive", m.ListArchive, plainURL, false)
+	match("List-Unsubscribe", m.Unsubscribe, plainURL, isList)
+	match("Feedback-ID", m.FeedbackID, feedbackID, false)
+	if !isPrintableASCII(m.ListName) || strings.ContainsAny(m.ListName, `<>"(),:;@\`) {
+		errs = append(errs, fmt.Errorf("List-Id: %q must be plain words", m.ListName))
+	}
+	if strings.TrimSpace(m.Subject) == "" {
+		errs = append(errs, errors.New("Subject: it is empty"))
+	}
+	if m.Date.IsZero() {
+		errs = append(errs, errors.New("Date: there is none"))
+	}
+	for name, part := range map[string]string{"plain text": m.Text, "HTML": m.HTML} {
+		if part == "" {
+			errs = append(errs, fmt.Errorf("the %s is empty", name))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// header returns the header fields, but for those of MIME.
+func (m Message) header() []byte {
+	var h header
+	h.address("From", m.From)
+	if m.ReplyTo != "" {
+		h.address("Reply-To", Address{Address: m.ReplyTo})
+	}
+	h.address("To", m.To)
+	h.text("Subject", m.Subject)
+	h.line("Date", m.Date.Format("Mon, 02 Jan 2006 15:04:05 -0700"))
+	h.line("Message-ID", "<"+m.ID+">")
+	if m.ListID != "" {
+		h.words("List-Id", append(strings.Fields(m.ListName), "<"+m.ListID+">")...)
+		// One click, and one line: https://www.rfc-editor.org/rfc/rfc8058#section-3.1
+		h.line("List-Unsubscribe", "<"+m.Unsubscribe+">")
+		h.line("List-Unsubscribe-Post", "List-Unsubscribe=One-Click")
+	}
+	if m.ListArchive != "" {
+		h.line("List-Archive", "<"+m.ListArchive+">")
+	}
+	if m.FeedbackID != "" {
+		h.line("Feedback-ID", m.FeedbackID)
+	}
+	if m.Bulk {
+		h.line("Precedence", "bulk")
+		// Not "All": Exchange would then suppress bounces as well, and we would
+		// go on mailing an address that is gone.
+		h.line("X-Auto-Response-Suppress", "OOF, AutoReply")
+	}
+	return []byte(h.String())
+}
+
+// body returns the MIME fields and the two parts. go-mail composes them; the
+// header fields that it adds on its own are left out.
+func (m Message) body() ([]byte, error) {
+	// The boundary is a hash of what it divides: the same at every attempt,
+	// and in no line of the parts, which quoted-printable has free of "=_".
+	sum := sha256.Sum256([]byte(m.Text + "\x00" + m.HTML))
+	msg := mail.NewMsg(
+		mail.WithCharset(mail.CharsetUTF8), mail.WithEncoding(mail.EncodingQP), mail.WithNoDefaultUserAgent(),
+		mail.WithBoundary("=_"+hex.EncodeToString(sum[:16])),
+	)
+	msg.SetBodyString(mail.TypeTextPlain, m.Text)
+	msg.AddAlternativeString(mail.TypeTextHTML, m.HTML)
+	var b bytes.Buffer
+	if _, err := msg.WriteTo(&b); err != nil {
+		return nil, fmt.Errorf("compose: %w", err)
+	}
+	head, parts, ok := bytes.Cut(b.Bytes(), []byte("\r\n\r\n"))
+	if !ok {
+		return nil, errors.New("compose: no end of the header")
+	}
+	var kept bytes.Buffer
+	keep := false
+	for line := range bytes.SplitSeq(head, []byte("\r\n")) {
+		name, _, _ := bytes.Cut(line, []byte(":"))
+		if len(line) > 0 && line[0] != ' ' && line[0] != '\t' { // else it continues the field before
+			keep = string(name) == "MIME-Version" || string(name) == "Content-Type"
+		}
+		if keep {
+			kept.Write(line)
+			kept.WriteString("\r\n")
+		}
+	}
+	kept.WriteString("\r\n")
+	kept.Write(parts)
+	return kept.Bytes(), nil
+}
