@@ -1,0 +1,121 @@
+package intake
+
+import (
+	"strings"
+
+	"golang.org/x/net/html"
+
+	"github.com/zotpaper/zotpaper/edition"
+)
+
+// spans returns the text of nodes with its looks, white space as it is
+// printed: runs of it are one blank, none stands at either end.
+func (c *converter) spans(nodes []*html.Node) []edition.Span {
+	var list []edition.Span
+	for _, n := range nodes {
+		list = c.appendSpans(list, n, edition.Span{})
+	}
+	return tidy(list)
+}
+
+// appendSpans adds what stands in n, looking like look.
+func (c *converter) appendSpans(list []edition.Span, n *html.Node, look edition.Span) []edition.Span {
+	if n.Type == html.TextNode {
+		look.Text = n.Data
+		return append(list, look)
+	}
+	if n.Type != html.ElementNode {
+		return list
+	}
+	switch n.Data {
+	case "br":
+		return append(list, edition.Span{Break: true})
+	case "img":
+		return list // a figure of its own
+	case "em":
+		look.Em = true
+	case "strong":
+		look.Strong = true
+	case "del", "s":
+		look.Strike = true
+	case "code":
+		look.Code = true
+	case "a":
+		look.Link = c.link(attr(n, "href"))
+	}
+	for child := range n.ChildNodes() {
+		list = c.appendSpans(list, child, look)
+	}
+	return list
+}
+
+// link returns href if it may be printed as a link; else the words stay and
+// the link goes, with a warning.
+func (c *converter) link(href string) string {
+	if href == "" {
+		return ""
+	}
+	if err := checkURL(href, "https", "mailto"); err != nil {
+		c.warn(c.lineWith(href), "link: %v; its words are printed without it", err)
+		return ""
+	}
+	return href
+}
+
+// tidy collapses white space, across spans, and joins spans of one look.
+func tidy(spans []edition.Span) []edition.Span {
+	var list []edition.Span
+	blank := true // the text so far ends with a blank, or there is none
+	for _, s := range spans {
+		if s.Break {
+			list = append(trimEnd(list), s)
+			blank = true
+			continue
+		}
+		var b strings.Builder
+		for _, r := range s.Text {
+			if r == ' ' || r == '\n' || r == '\t' {
+				if !blank {
+					b.WriteByte(' ')
+				}
+				blank = true
+				continue
+			}
+			b.WriteRune(r)
+			blank = false
+		}
+		if s.Text = b.String(); s.Text == "" {
+			continue
+		}
+		if n := len(list); n > 0 && sameLook(list[n-1], s) {
+			list[n-1].Text += s.Text
+			continue
+		}
+		list = append(list, s)
+	}
+	list = trimEnd(list)
+	for len(list) > 0 && list[len(list)-1].Break {
+		list = trimEnd(list[:len(list)-1])
+	}
+	return list
+}
+
+// trimEnd takes the blank off the end of the text.
+func trimEnd(list []edition.Span) []edition.Span {
+	for n := len(list); n > 0; n = len(list) {
+		last := &list[n-1]
+		if last.Break {
+			return list
+		}
+		if last.Text = strings.TrimRight(last.Text, " "); last.Text != "" {
+			return list
+		}
+		list = list[:n-1]
+	}
+	return list
+}
+
+func sameLook(a, b edition.Span) bool {
+	a.Text, b.Text = "", ""
+	return a == b
+}
