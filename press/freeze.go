@@ -1,0 +1,96 @@
+package press
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/zotpaper/zotpaper/edition"
+	"github.com/zotpaper/zotpaper/internal/database"
+)
+
+// A HeldError says that an edition does not go out, and why.
+type HeldError struct {
+	Key    edition.Key
+	Reason string
+}
+
+func (e *HeldError) Error() string {
+	return fmt.Sprintf("edition %s is held: %s", e.Key, e.Reason)
+}
+
+const insertIssue = `
+	INSERT INTO issues (edition_id, number, subject, preheader, html, text, web, facts, sha256, frozen_at)
+	VALUES ($1, 1, $2, $3, $4, $5, $6, $7, $8, $9)`
+
+const insertPrinted = `
+	INSERT INTO printed_articles (edition_id, slug, position, headline)
+	VALUES ($1, $2, $3, $4)`
+
+// Freeze fixes d and its recipients for good, in one transaction, and returns
+// the frozen edition with the number of recipients. who is on record for it.
+//
+// An edition with too few articles, or without anyone to send it to, is held
+// instead: Freeze records that and fails with a *HeldError. It fails with a
+// *StateError if the edition was frozen meanwhile.
+func (p *Press) Freeze(ctx context.Context, d Draft, who string) (Record, int, error) {
+	if d.Shortfall() > 0 {
+		return Record{}, 0, p.Hold(ctx, d, who, shortfallReason(d))
+	}
+	facts, err := json.Marshal(d.Facts())
+	if err != nil {
+		return Record{}, 0, fmt.Errorf("freeze %s: %w", d.Edition.Key, err)
+	}
+	var r Record
+	var recipients int
+	err = p.change(ctx, func(ctx context.Context, ch *change) (err error) {
+		if r, err = ch.settle(ctx, d, edition.Draft, cause{who: who}); err != nil {
+			return err
+		}
+		if r, err = ch.move(ctx, r, edition.Frozen, cause{who: who}); err != nil {
+			return err
+		}
+		i := d.Issue
+		_, err = ch.ExecContext(ctx, insertIssue, r.ID, i.Subject, i.Preheader, i.HTML, i.Text, i.Web,
+			string(facts), i.SHA256(), database.Time{Time: r.Frozen})
+		if err != nil {
+			return err
+		}
+		for n, a := range d.Edition.Lineup.Articles() {
+			if _, err = ch.ExecContext(ctx, insertPrinted, r.ID, a.Slug, n+1, a.Headline); err != nil {
+				return err
+			}
+		}
+		recipients, err = p.Dispatcher.Ledger.Freeze(ctx, ch.Tx, r.ID, r.List, r.Frozen.Add(d.Slot.Expire))
+		if err == nil && recipients == 0 {
+			// Nobody would ever get this edition: readers who are added an
+			// hour later are not among its recipients.
+			return errNobody
+		}
+		return err
+	})
+	if errors.Is(err, errNobody) {
+		return Record{}, 0, p.Hold(ctx, d, who, fmt.Sprintf("list %q has no confirmed subscriber", d.Edition.List))
+	}
+	if err != nil {
+		return Record{}, 0, fmt.Errorf("freeze %s: %w", d.Edition.Key, err)
+	}
+	return r, recipients, nil
+}
+
+// errNobody rolls a freeze back that has no recipients.
+var errNobody = errors.New("no recipients")
+
+// Hold records that d does not go out and returns a *HeldError with the
+// reason, or the error that kept it from being recorded.
+func (p *Press) Hold(ctx context.Context, d Draft, who, reason string) error {
+	err := p.change(ctx, func(ctx context.Context, ch *change) error {
+		_, err := ch.settle(ctx, d, edition.Held, cause{who, reason})
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("hold %s: %w", d.Edition.Key, err)
+	}
+	return &HeldError{d.Edition.Key, reason}
+}

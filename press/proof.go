@@ -1,0 +1,97 @@
+package press
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/zotpaper/zotpaper/edition"
+	"github.com/zotpaper/zotpaper/mailer"
+	"github.com/zotpaper/zotpaper/templates"
+)
+
+// Specimen returns the message that a reader would get of issue, made out to
+// nobody: its links lead to a page that says so.
+func (p *Press) Specimen(issue templates.Issue, title, list string) ([]byte, error) {
+	l := letter{press: p, issue: issue, title: title, list: list}
+	_, raw, err := l.Compose(p.specimen(issue.Key, "reader@example.org"))
+	if err != nil {
+		return nil, fmt.Errorf("specimen of %s: %w", issue.Key, err)
+	}
+	return raw, mailer.Check(raw)
+}
+
+// Proof returns the issue of key to look at: the frozen one if there is one,
+// else the draft as of now. frozen says which.
+func (p *Press) Proof(ctx context.Context, key edition.Key) (d Draft, frozen bool, err error) {
+	slot, err := p.Slot(key.Slot)
+	if err != nil {
+		return Draft{}, false, err
+	}
+	issue, facts, err := p.Issue(ctx, key)
+	if err == nil {
+		d := Draft{Slot: slot, Issue: issue}
+		d.Edition = edition.Edition{Key: key, Title: facts.Title, List: facts.List,
+			Window: edition.Window{Since: facts.Since, Until: facts.Until}}
+		return d, true, nil
+	}
+	if !errors.Is(err, ErrNotFound) {
+		return Draft{}, false, err
+	}
+	d, err = p.Draft(ctx, slot, key.Date, p.Now())
+	return d, false, err
+}
+
+// A TestResult is what became of one test copy.
+type TestResult struct {
+	To    string `json:"to"`
+	Reply string `json:"reply,omitempty"` // the server's, if it took the copy
+	Error string `json:"error,omitempty"`
+}
+
+// TestSend sends the issue of d to the addresses of to, one message each: the
+// bytes a reader would get, with [Test] before the subject and links that
+// belong to nobody. Nothing of it is recorded. The error joins those of the
+// copies that were not taken.
+func (p *Press) TestSend(ctx context.Context, d Draft, to []string) ([]TestResult, error) {
+	if d.Issue.HTML == "" {
+		return nil, fmt.Errorf("test %s: %w", d.Edition.Key, templates.ErrEmpty)
+	}
+	l := letter{press: p, issue: d.Issue, title: d.Edition.Title, list: d.Edition.List, mark: "[Test] "}
+	type copy struct {
+		envelope mailer.Envelope
+		raw      []byte
+	}
+	var copies []copy
+	for i, address := range to {
+		delivery := p.specimen(d.Edition.Key, address)
+		delivery.MessageID += fmt.Sprintf(".%d", i)
+		envelope, raw, err := l.Compose(delivery)
+		if err == nil {
+			err = mailer.Check(raw)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("test copy to %s: %w", address, err)
+		}
+		copies = append(copies, copy{envelope, raw})
+	}
+	conn, err := p.Dispatcher.Relay.Dial(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("test %s: %w", d.Edition.Key, err)
+	}
+	defer conn.Close()
+	var results []TestResult
+	var failed []error
+	for i, c := range copies {
+		result := TestResult{To: to[i]}
+		reply, err := conn.Send(ctx, c.envelope, c.raw)
+		if err != nil {
+			result.Error = err.Error()
+			failed = append(failed, fmt.Errorf("test copy to %s: %w", to[i], err))
+		} else {
+			result.Reply = reply.String()
+		}
+		results = append(results, result)
+	}
+	return results, errors.Join(failed...)
+}

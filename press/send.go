@@ -1,0 +1,120 @@
+package press
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/zotpaper/zotpaper/dispatch"
+	"github.com/zotpaper/zotpaper/edition"
+	"github.com/zotpaper/zotpaper/mailer"
+)
+
+// A Dispatched says how far an edition has come.
+type Dispatched struct {
+	Record Record
+	Tally  dispatch.Tally
+	Fresh  bool // it was frozen by this call, not before
+}
+
+// ErrComplete says that there is nothing left to do for an edition.
+var ErrComplete = errors.New("every recipient has it")
+
+// Send takes the edition of slot on date all the way: it assembles it as of
+// now, unless it is frozen already, freezes it, dispatches it, and returns
+// when every recipient has an end.
+//
+// Called again it goes on where the last call stopped; nobody gets the edition
+// twice. It fails with a *HeldError if the edition does not go out, with a
+// *dispatch.BusyError while another process dispatches it, with ErrComplete if
+// it is complete already, and with a *StateError if an editor has stopped it.
+//
+// progress, which may be nil, is told the tally about once a second.
+func (p *Press) Send(ctx context.Context, slot Slot, date edition.Date, who string, progress func(dispatch.Tally)) (Dispatched, error) {
+	key := edition.Key{Date: date, Slot: slot.ID}
+	r, err := p.Record(ctx, key)
+	fresh := errors.Is(err, ErrNotFound) || (err == nil && !r.State.IsFrozen())
+	switch {
+	case fresh && (r.State == edition.Missed || r.State == edition.Canceled):
+		return Dispatched{Record: r}, &StateError{key, r.State, edition.Frozen}
+	case fresh:
+		d, err := p.Draft(ctx, slot, date, p.Now())
+		if err != nil {
+			return Dispatched{}, err
+		}
+		if r, _, err = p.Freeze(ctx, d, who); err != nil {
+			return Dispatched{Record: r}, err
+		}
+	case err != nil:
+		return Dispatched{}, err
+	case r.State == edition.Complete:
+		tally, err := p.Dispatcher.Ledger.Tally(ctx, r.ID)
+		return Dispatched{Record: r, Tally: tally}, errors.Join(fmt.Errorf("edition %s: %w", key, ErrComplete), err)
+	}
+	out, err := p.Dispatch(ctx, r, who, progress)
+	out.Fresh = fresh
+	return out, err
+}
+
+// Dispatch delivers the frozen edition r to those who have not got it, and
+// returns when every recipient has an end. See Send for its errors.
+func (p *Press) Dispatch(ctx context.Context, r Record, who string, progress func(dispatch.Tally)) (Dispatched, error) {
+	out := Dispatched{Record: r}
+	issue, _, err := p.Issue(ctx, r.Key)
+	if err != nil {
+		return out, err
+	}
+	l := letter{press: p, issue: issue, title: r.Title, list: r.List}
+	if err := p.proofread(l); err != nil {
+		return out, fmt.Errorf("dispatch %s: %w", r.Key, err)
+	}
+	if r.State == edition.Frozen {
+		err := p.change(ctx, func(ctx context.Context, ch *change) (err error) {
+			out.Record, err = ch.move(ctx, r, edition.Dispatching, cause{who: who})
+			return err
+		})
+		// Another process may have been quicker by a moment; the dispatch's
+		// own lease decides who works on it.
+		var late *StateError
+		if err != nil && !errors.As(err, &late) {
+			return out, err
+		}
+		out.Record.State = edition.Dispatching
+	}
+	out.Tally, err = p.Dispatcher.Run(ctx, r.Key, r.ID, l, progress)
+	if err != nil {
+		return out, err
+	}
+	if !out.Tally.Complete() {
+		return out, fmt.Errorf("dispatch %s: %d of %d recipients have no end", r.Key, out.Tally.Recipients-out.Tally.Ended(), out.Tally.Recipients)
+	}
+	err = p.change(ctx, func(ctx context.Context, ch *change) (err error) {
+		out.Record, err = ch.move(ctx, out.Record, edition.Complete, cause{who: who})
+		return err
+	})
+	return out, err
+}
+
+// proofread composes a specimen of l and checks it, before any connection is
+// opened: what is wrong with it would be wrong in every copy.
+func (p *Press) proofread(l letter) error {
+	_, raw, err := l.Compose(p.specimen(l.issue.Key, "reader@example.org"))
+	if err != nil {
+		return err
+	}
+	return mailer.Check(raw)
+}
+
+// specimenRef stands for no subscriber: links made with it are well formed and
+// lead to a page that says so.
+const specimenRef = "aaaaaaaaaaaaaaaa"
+
+// specimen returns a delivery to address that is in no ledger.
+func (p *Press) specimen(key edition.Key, address string) dispatch.Delivery {
+	return dispatch.Delivery{
+		Edition: key, Ref: specimenRef, Address: address, Attempts: 1,
+		MessageID: fmt.Sprintf("%s.test.%d", key.Date.Compact(), p.Now().UnixMilli()),
+		Started:   p.Now().Truncate(time.Second),
+	}
+}
