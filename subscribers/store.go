@@ -140,3 +140,19 @@ func (s *Store) record(ctx context.Context, q querier, subscriber int64, list, w
 	}
 	return nil
 }
+
+// Titles returns what readers call each list, by its ID.
+func (s *Store) Titles(ctx context.Context) (map[string]string, error) {
+	all, err := collect(ctx, s.DB, func(rows *sql.Rows) (l List, err error) {
+		err = rows.Scan(&l.ID, &l.Title)
+		return l, err
+	}, "SELECT id, title FROM lists ORDER BY id")
+	if err != nil {
+		return nil, fmt.Errorf("titles of lists: %w", err)
+	}
+	titles := make(map[string]string, len(all))
+	for _, l := range all {
+		titles[l.ID] = l.Title
+	}
+	return titles, nil
+}
