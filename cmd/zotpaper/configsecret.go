@@ -1,10 +1,6 @@
 package main
 
 import (
-	"crypto/ed25519"
-	"crypto/rsa"
-	"crypto/x509"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -12,6 +8,7 @@ import (
 	"regexp"
 	"strings"
 
+	"github.com/zotpaper/zotpaper/mailer"
 	"github.com/zotpaper/zotpaper/subscribers"
 )
 
@@ -87,45 +84,10 @@ func (k *checker) dkim() {
 	if !ok {
 		return
 	}
-	if err := checkSigningKey(text); err != nil {
-		k.bad("dkim.key_file", "%s: %s", d.KeyFile, err)
+	if _, err := mailer.NewSigner(d.Domain, d.Selector, text); err != nil && !k.found.has("dkim.selector") && !k.found.has("dkim.domain") {
+		k.bad("dkim.key_file", "%s: %s", d.KeyFile, strings.TrimPrefix(err.Error(), "dkim: "))
 	}
 	d.Key = text
-}
-
-// checkSigningKey says why text is no private key, in PEM, that mail may be
-// signed with.
-//
-// https://www.rfc-editor.org/rfc/rfc8301#section-3.2 wants RSA keys of 2048
-// bits, https://www.rfc-editor.org/rfc/rfc8463 adds Ed25519.
-func checkSigningKey(text []byte) error {
-	block, _ := pem.Decode(text)
-	if block == nil {
-		return errors.New("want a private key as PEM: no BEGIN line found")
-	}
-	var parsed any
-	var err error
-	switch block.Type {
-	case "PRIVATE KEY":
-		parsed, err = x509.ParsePKCS8PrivateKey(block.Bytes)
-	case "RSA PRIVATE KEY":
-		parsed, err = x509.ParsePKCS1PrivateKey(block.Bytes)
-	default:
-		return fmt.Errorf("want a PRIVATE KEY without a passphrase, got %s", block.Type)
-	}
-	if err != nil {
-		return errors.New("the private key is damaged")
-	}
-	switch key := parsed.(type) {
-	case *rsa.PrivateKey:
-		if bits := key.N.BitLen(); bits < 2048 {
-			return fmt.Errorf("want RSA of 2048 bits or more, got %d", bits)
-		}
-	case ed25519.PrivateKey:
-	default:
-		return errors.New("want an RSA or Ed25519 key")
-	}
-	return nil
 }
 
 // readFile reads the file that the key at path names.

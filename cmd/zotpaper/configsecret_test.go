@@ -54,15 +54,15 @@ func TestSecretFileMistakes(t *testing.T) {
 		},
 		{
 			"a DKIM key that is none", "dkim:\n  selector: a\n  key_file: k\n", map[string]string{"k": "secret"},
-			[]string{`config.yaml:3: dkim.key_file: k: want a private key as PEM: no BEGIN line found`},
+			[]string{`config.yaml:3: dkim.key_file: k: the key is not in PEM`},
 		},
 		{
 			"a short DKIM key", "dkim:\n  selector: a\n  key_file: k\n", map[string]string{"k": shortKey(t)},
-			[]string{`config.yaml:3: dkim.key_file: k: want RSA of 2048 bits or more, got 1024`},
+			[]string{`config.yaml:3: dkim.key_file: k: the RSA key has 1024 bits, want at least 2048`},
 		},
 		{
 			"a DKIM key on a curve nobody verifies", "dkim:\n  selector: a\n  key_file: k\n", map[string]string{"k": pkcs8(t, curve)},
-			[]string{`config.yaml:3: dkim.key_file: k: want an RSA or Ed25519 key`},
+			[]string{`config.yaml:3: dkim.key_file: k: a key of kind *ecdsa.PrivateKey, want RSA or Ed25519`},
 		},
 		{
 			"a selector that is no name", "dkim:\n  selector: a_b c\n  key_file: k\n", map[string]string{"k": ed25519Key(t)},
