@@ -136,13 +136,14 @@ func textCenter(s string) string {
 	return strings.Join(lines, "\n")
 }
 
-// textUnderline returns a line of "=" as wide as s, once wrapped.
+// textUnderline returns a line of "-" as wide as s, once wrapped. Quoted-
+// printable lets "-" and "_" stand; "=" would be written as three characters.
 func textUnderline(s string) string {
 	longest := 0
 	for _, l := range strings.Split(wrapText(s, "", "", columns), "\n") {
 		longest = max(longest, displayWidth(l))
 	}
-	return strings.Repeat("=", longest)
+	return strings.Repeat("-", longest)
 }
 
 // textSources lists sources: the name, and its URL on a line of its own, so

@@ -54,6 +54,11 @@ Exit status: 0 done, 1 failed, 2 wrong use, 3 held or nothing to do.`,
 	register(root, "Begin:",
 		newInit(a),
 	)
+	register(root, "Every day:",
+		newEdition(a),
+		newSubscribers(a),
+		newServe(a),
+	)
 	register(root, "Look after it:",
 		newConfig(a),
 		newVersion(a),

@@ -1,0 +1,195 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/zotpaper/zotpaper/dispatch"
+	"github.com/zotpaper/zotpaper/edition"
+	"github.com/zotpaper/zotpaper/intake"
+	"github.com/zotpaper/zotpaper/internal/database"
+	"github.com/zotpaper/zotpaper/mailer"
+	"github.com/zotpaper/zotpaper/press"
+	"github.com/zotpaper/zotpaper/subscribers"
+	"github.com/zotpaper/zotpaper/templates"
+)
+
+// A newsroom is everything a command works with, wired as the configuration
+// says.
+type newsroom struct {
+	config *Config
+	log    *slog.Logger
+	db     *database.DB
+	people *subscribers.Store
+	keys   *subscribers.Keyring
+	press  *press.Press
+}
+
+// newsroom opens the database and wires the press. The caller closes it.
+func (a *app) newsroom(ctx context.Context) (*newsroom, error) {
+	c, err := a.config()
+	if err != nil {
+		return nil, err
+	}
+	// A command that ends says what it did by itself; its log is for what went
+	// wrong.
+	if c.Log.Level == "info" {
+		c.Log.Level = "warn"
+	}
+	return openNewsroom(ctx, c, a.logger(c.Log), a.now)
+}
+
+func openNewsroom(ctx context.Context, c *Config, log *slog.Logger, now func() time.Time) (*newsroom, error) {
+	n := &newsroom{config: c, log: log, keys: c.Web.Keyring}
+	if n.keys.Exposed() {
+		log.Warn("others can read the file with the secrets; chmod 600 it", "file", c.Web.SecretFile)
+	}
+	var err error
+	if n.db, err = database.Open(ctx, c.Database); err != nil {
+		return nil, err
+	}
+	n.people = &subscribers.Store{DB: n.db, Now: now}
+	if err = n.people.EnsureLists(ctx, lists(c)); err == nil {
+		n.press, err = newPress(n, now)
+	}
+	if err != nil {
+		return nil, errors.Join(err, n.db.Close())
+	}
+	return n, nil
+}
+
+func (n *newsroom) close() error { return n.db.Close() }
+
+// lists returns the lists that the slots go to, each titled like the first
+// slot that names it.
+func lists(c *Config) []subscribers.List {
+	var all []subscribers.List
+	seen := map[string]bool{}
+	for _, s := range c.Slots {
+		if !seen[s.List] {
+			seen[s.List] = true
+			all = append(all, subscribers.List{ID: s.List, Title: s.Title})
+		}
+	}
+	return all
+}
+
+func newPress(n *newsroom, now func() time.Time) (*press.Press, error) {
+	c := n.config
+	var overrides fs.FS
+	if c.Templates != "" {
+		overrides = os.DirFS(c.Templates)
+	}
+	publication := c.Edition()
+	renderer, err := templates.New(publication, overrides)
+	if err != nil {
+		return nil, err
+	}
+	sender, err := newSender(c)
+	if err != nil {
+		return nil, err
+	}
+	p := &press.Press{
+		DB: n.db, Now: now, Log: n.log,
+		Publication: publication,
+		Articles:    intake.Folder{Dir: c.Articles.Folder, Media: c.Articles.Media, Zone: publication.Zone, Now: now},
+		Renderer:    renderer,
+		Sender:      sender,
+		Keys:        n.keys,
+		Dispatcher: &dispatch.Dispatcher{
+			Ledger: dispatch.Ledger{DB: n.db, Now: now},
+			Relay: mailer.Relay{
+				Host: c.SMTP.Host, Port: c.SMTP.Port, TLS: mailer.TLSMode(c.SMTP.TLS),
+				Username: c.SMTP.Username, Password: c.SMTP.Password, Timeout: c.SMTP.Timeout,
+				HELO: localName(),
+			},
+			Connections: c.SMTP.Connections, Rate: c.SMTP.Rate,
+			OnInDoubt: dispatch.InDoubt(c.Dispatch.OnInDoubt),
+			Owner:     fmt.Sprintf("%s:%d", localName(), os.Getpid()),
+			Log:       n.log,
+		},
+	}
+	for _, s := range c.Slots {
+		p.Slots = append(p.Slots, press.Slot{Slot: s.Edition(), Schedule: s.Cron, Expire: s.Expire})
+	}
+	return p, nil
+}
+
+func newSender(c *Config) (press.Sender, error) {
+	from, err := mailer.ParseAddress(c.From.Name, c.From.Address)
+	if err != nil {
+		return press.Sender{}, fmt.Errorf("from.address: %w", err)
+	}
+	sender := press.Sender{From: from, ReplyTo: c.From.ReplyTo, Bounces: c.Bounces.Address}
+	if c.DKIM.Selector != "" {
+		if sender.Signer, err = mailer.NewSigner(c.DKIM.Domain, c.DKIM.Selector, c.DKIM.Key); err != nil {
+			return press.Sender{}, fmt.Errorf("dkim.key_file: %w", err)
+		}
+	}
+	return sender, nil
+}
+
+// localName returns what this machine calls itself, to mail servers and in the
+// ledger.
+func localName() string {
+	name, err := os.Hostname()
+	if err != nil || name == "" {
+		return "localhost"
+	}
+	return name
+}
+
+// who returns whom to put on record for a command: the user at the terminal.
+func (a *app) who() string {
+	for _, entry := range a.environ() {
+		for _, name := range []string{"SUDO_USER=", "USER=", "LOGNAME="} {
+			if user, ok := strings.CutPrefix(entry, name); ok && user != "" {
+				return "operator " + user
+			}
+		}
+	}
+	return "operator"
+}
+
+// key reads the edition that a command names; without one it is today's of the
+// only slot.
+func (n *newsroom) key(args []string) (edition.Key, error) {
+	if len(args) == 1 {
+		key, err := edition.ParseKey(args[0])
+		if err != nil {
+			return key, wrongUse(err)
+		}
+		if _, err := n.config.Slot(key.Slot); err != nil {
+			return key, wrongUse(err)
+		}
+		return key, nil
+	}
+	slot, err := n.config.Slot("")
+	if err != nil {
+		return edition.Key{}, wrongUse(err)
+	}
+	return edition.Key{Date: n.press.Today(), Slot: slot.ID}, nil
+}
+
+// slotAndDate reads the flags --slot and --date; without them they are the only
+// slot, and today.
+func (n *newsroom) slotAndDate(slot, date string) (press.Slot, edition.Date, error) {
+	chosen, err := n.config.Slot(slot)
+	if err != nil {
+		return press.Slot{}, edition.Date{}, wrongUse(err)
+	}
+	day := n.press.Today()
+	if date != "" {
+		if day, err = edition.ParseDate(date); err != nil {
+			return press.Slot{}, edition.Date{}, wrongUse(fmt.Errorf("--date: %w", err))
+		}
+	}
+	s, err := n.press.Slot(chosen.ID)
+	return s, day, err
+}

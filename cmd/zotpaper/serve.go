@@ -1,0 +1,165 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/zotpaper/zotpaper/edition"
+	"github.com/zotpaper/zotpaper/press"
+	"github.com/zotpaper/zotpaper/web"
+)
+
+func newServe(a *app) *cobra.Command {
+	var listen string
+	cmd := &cobra.Command{
+		Use:   "serve",
+		Short: "Run the paper: schedule, dispatch and the readers' pages",
+		Long: `Serve sends every slot's edition at its time, in the publication's time zone,
+and answers readers: unsubscribe, preferences, editions in a browser, pictures.
+
+It goes on with what an earlier process left unfinished. On SIGTERM it lets
+conversations with the mail server come to their end, and stops; what is not
+sent yet is sent when it runs again.`,
+		Example: `  zotpaper serve
+  zotpaper serve --listen 127.0.0.1:9000`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) (err error) {
+			ctx := cmd.Context()
+			c, err := a.config()
+			if err != nil {
+				return err
+			}
+			n, err := openNewsroom(ctx, c, a.logger(c.Log), a.now)
+			if err != nil {
+				return err
+			}
+			defer func() { err = errors.Join(err, n.close()) }()
+			if listen == "" {
+				listen = c.Web.Listen
+			}
+			var lc net.ListenConfig
+			l, err := lc.Listen(ctx, "tcp", listen)
+			if err != nil {
+				return fmt.Errorf("web.listen: %w", err)
+			}
+			a.note("readers' pages on http://%s", l.Addr())
+			return n.serve(ctx, l)
+		},
+	}
+	cmd.Flags().StringVar(&listen, "listen", "", "the `ADDRESS` to listen on (default web.listen)")
+	return cmd
+}
+
+// serve runs the schedule and the pages until ctx ends or one of them fails.
+func (n *newsroom) serve(ctx context.Context, l net.Listener) error {
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	pages := &web.Server{
+		Publication: n.press.Publication, Press: n.press, Subscribers: n.people, Keys: n.keys,
+		Media: n.config.Articles.Media, Log: n.log,
+	}
+	var running sync.WaitGroup
+	running.Go(func() {
+		if err := pages.Serve(ctx, l); err != nil {
+			stop(err)
+		}
+	})
+	running.Go(func() { n.resume(ctx) })
+	for _, s := range n.press.Slots {
+		running.Go(func() { n.keepTime(ctx, s) })
+	}
+	running.Wait()
+	if err := context.Cause(ctx); !errors.Is(err, context.Canceled) {
+		return err
+	}
+	return nil
+}
+
+// resume goes on with editions that were frozen and are not complete.
+func (n *newsroom) resume(ctx context.Context) {
+	const lookBack = 100 // editions
+	records, err := n.press.Records(ctx, lookBack)
+	if err != nil {
+		n.log.Error("cannot look for unfinished editions", "error", err)
+		return
+	}
+	for _, r := range records {
+		if r.State != edition.Frozen && r.State != edition.Dispatching {
+			continue
+		}
+		slot, err := n.press.Slot(r.Key.Slot)
+		if err != nil {
+			n.log.Error("cannot go on with an edition", "edition", r.Key.String(), "error", err)
+			continue
+		}
+		n.sendScheduled(ctx, slot, r.Key.Date)
+	}
+}
+
+// keepTime sends each edition of s at its time.
+func (n *newsroom) keepTime(ctx context.Context, s press.Slot) {
+	zone := n.press.Publication.Zone
+	for {
+		now := n.press.Now().In(zone)
+		next := s.Schedule.Next(now)
+		if next.IsZero() {
+			return // the check of the configuration keeps this from happening
+		}
+		n.log.Info("waiting for the next edition", "slot", s.ID, "at", next.Format(time.RFC3339))
+		if !n.sleepUntil(ctx, next) {
+			return
+		}
+		n.sendScheduled(ctx, s, edition.DateOf(next, zone))
+	}
+}
+
+// sleepUntil waits until t by the newsroom's clock, looking at it again every
+// half a minute: a laptop sleeps, and clocks are set. It reports false if ctx
+// ended.
+func (n *newsroom) sleepUntil(ctx context.Context, t time.Time) bool {
+	for {
+		left := t.Sub(n.press.Now())
+		if left <= 0 {
+			return true
+		}
+		timer := time.NewTimer(min(left, 30*time.Second))
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return false
+		case <-timer.C:
+		}
+	}
+}
+
+// retryEvery is how long serve waits before it goes on with an edition whose
+// dispatch stopped.
+const retryEvery = time.Minute
+
+// sendScheduled sends the edition of s on date, and tries again while it is
+// stopped by something that may pass.
+func (n *newsroom) sendScheduled(ctx context.Context, s press.Slot, date edition.Date) {
+	key := edition.Key{Date: date, Slot: s.ID}
+	for ctx.Err() == nil {
+		_, err := n.press.Send(ctx, s, date, "schedule", nil)
+		var heldBack *press.HeldError
+		var stopped *press.StateError
+		switch {
+		case err == nil, errors.Is(err, press.ErrComplete), ctx.Err() != nil:
+			return
+		case errors.As(err, &heldBack), errors.As(err, &stopped):
+			n.log.Warn("an edition does not go out", "edition", key.String(), "error", err)
+			return
+		}
+		n.log.Error("an edition is not complete; trying again", "edition", key.String(), "in", retryEvery.String(), "error", err)
+		if !n.sleepUntil(ctx, n.press.Now().Add(retryEvery)) {
+			return
+		}
+	}
+}
