@@ -52,6 +52,7 @@ Exit status: 0 done, 1 failed, 2 wrong use, 3 held or nothing to do.`,
 
 	// The commands, in the order a newcomer meets them.
 	register(root, "Begin:",
+		newDemo(a),
 		newInit(a),
 	)
 	register(root, "Every day:",
