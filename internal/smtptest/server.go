@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
-	"errors"
 	"fmt"
 	"io"
 	"log"
@@ -13,53 +12,30 @@ import (
 	"sync"
 	"time"
 
-	"github.com/emersion/go-sasl"
 	"github.com/emersion/go-smtp"
 )
 
-// A Phase is a point in an SMTP conversation at which a script may step in.
-type Phase string
-
-// The phases.
-const (
-	Connect Phase = "connect" // before the greeting
-	Mail    Phase = "MAIL"
-	Rcpt    Phase = "RCPT"
-	Data    Phase = "DATA"    // after the 354, while the message comes in
-	Message Phase = "message" // after the final dot
-)
-
-// An Event is a phase reached.
-type Event struct {
-	Phase     Phase
-	Conn      int // number of the connection, from 1
-	Sender    string
-	Recipient string
-	Count     int // how often this phase was reached for this recipient, from 1
-}
-
-// An Answer is what the script wants at an event. The zero Answer lets the
-// conversation go on.
-type Answer struct {
-	Code     int    // 400 to 599 refuses
-	Enhanced [3]int // status such as 5, 1, 1
-	Text     string
-	HangUp   bool // close the connection without a reply; at Message the message is kept
-	Drop     bool // with HangUp: the message is not kept
-	Wait     <-chan struct{}
-}
-
-// Options say how a server behaves.
+// Options say how a server behaves. The zero Options take every message, in
+// clear, from anybody.
 type Options struct {
-	Script      func(Event) Answer // nil: takes everything
+	Script      func(Event) Answer // nil: takes everything; may be called by several goroutines at once
 	STARTTLS    bool               // offer it, with a certificate of its own
 	ImplicitTLS bool               // TLS from the first byte
-	Username    string             // demand AUTH PLAIN with this name
+	Username    string             // demand a login with this name
 	Password    string
-	MaxSize     int64          // offered as SIZE; 0: 10 MB
+	Mechanism   string         // of the login: "PLAIN" or "LOGIN"; empty: both are offered
+	MaxSize     int64          // bytes of a message, offered as SIZE; 0: 10 MiB
 	Keep        int            // how many messages are kept at most; 0: 100,000
-	OnMessage   func(Received) // called for each message kept; nil: nothing
+	OnMessage   func(Received) // called for each message taken; nil: nothing
 }
+
+const (
+	sizeLimit = 10 << 20
+	keepLimit = 100_000
+	// patience bounds every read and write, so that a client that hangs does
+	// not hang its test.
+	patience = time.Minute
+)
 
 // A Received is a message as it came.
 type Received struct {
@@ -77,69 +53,103 @@ type Server struct {
 	listener net.Listener
 	smtp     *smtp.Server
 	roots    *x509.CertPool
-	served   chan struct{}
+	served   chan struct{} // closed when no connection is accepted any more
+
+	closing   chan struct{}
+	closeOnce sync.Once
+	closeErr  error
 
 	mu       sync.Mutex
 	messages []Received
 	arrived  chan struct{} // closed and renewed with each message
-	conns    int
-	counts   map[string]int
+	opened   int           // connections so far
+	open     map[*conn]bool
+	counts   map[count]int
+}
+
+// count is what events are counted by.
+type count struct {
+	phase     Phase
+	recipient string
 }
 
 // Start starts a server on a port of its own. The caller closes it.
 func Start(options Options) (*Server, error) {
-	s := &Server{options: options, served: make(chan struct{}), arrived: make(chan struct{}), counts: map[string]int{}}
+	s := &Server{
+		options: options,
+		served:  make(chan struct{}), closing: make(chan struct{}), arrived: make(chan struct{}),
+		open: map[*conn]bool{}, counts: map[count]int{},
+	}
 	s.smtp = smtp.NewServer(smtp.BackendFunc(s.session))
 	s.smtp.Domain = "smtptest.example"
 	s.smtp.MaxRecipients = 1
-	s.smtp.MaxMessageBytes = 10 << 20
+	s.smtp.MaxMessageBytes = sizeLimit
 	if options.MaxSize > 0 {
 		s.smtp.MaxMessageBytes = options.MaxSize
 	}
-	s.smtp.ReadTimeout, s.smtp.WriteTimeout = time.Minute, time.Minute
+	s.smtp.ReadTimeout, s.smtp.WriteTimeout = patience, patience
 	s.smtp.AllowInsecureAuth = true
 	s.smtp.ErrorLog = log.New(io.Discard, "", 0)
+	var certificates *tls.Config
 	if options.STARTTLS || options.ImplicitTLS {
 		certificate, roots, err := selfSigned()
 		if err != nil {
 			return nil, err
 		}
 		s.roots = roots
-		s.smtp.TLSConfig = &tls.Config{Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12}
+		certificates = &tls.Config{Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12}
+	}
+	if options.STARTTLS {
+		s.smtp.TLSConfig = certificates
 	}
 	var lc net.ListenConfig
 	l, err := lc.Listen(context.Background(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, fmt.Errorf("smtptest: %w", err)
 	}
-	s.listener = l
+	s.listener = &listener{l, s}
 	if options.ImplicitTLS {
-		l = tls.NewListener(l, s.smtp.TLSConfig)
+		s.listener = tls.NewListener(s.listener, certificates)
 	}
 	go func() {
 		defer close(s.served)
 		// It ends when Close closes the listener.
-		_ = s.smtp.Serve(&scripted{l, s})
+		_ = s.smtp.Serve(s.listener)
 	}()
 	return s, nil
 }
 
-// Close ends every conversation and waits for the server to stop.
+// Close cuts every conversation and waits for them to end: OnMessage is not
+// called after it. Closing again does nothing.
 func (s *Server) Close() error {
-	err := s.smtp.Close()
-	<-s.served
-	if errors.Is(err, smtp.ErrServerClosed) {
-		return nil
-	}
-	return err
+	s.closeOnce.Do(func() {
+		close(s.closing)
+		s.closeErr = s.listener.Close()
+		<-s.served
+		s.mu.Lock()
+		for c := range s.open {
+			c.cut()
+		}
+		s.mu.Unlock()
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		defer cancel()
+		// It closes the listener again, and complains that it is closed.
+		if err := s.smtp.Shutdown(ctx); ctx.Err() != nil {
+			s.closeErr = fmt.Errorf("smtptest: conversations go on: %w", err)
+		}
+	})
+	return s.closeErr
 }
 
-// Host returns the address it listens on.
+// Addr returns where it listens, such as "127.0.0.1:40123".
+func (s *Server) Addr() string { return s.listener.Addr().String() }
+
+// Host returns the address it listens on, without the port.
 func (s *Server) Host() string { return "127.0.0.1" }
 
 // Port returns the port it listens on.
 func (s *Server) Port() int {
-	_, port, err := net.SplitHostPort(s.listener.Addr().String())
+	_, port, err := net.SplitHostPort(s.Addr())
 	if err != nil {
 		panic(err) // the listener is ours and is TCP
 	}
@@ -150,7 +160,8 @@ func (s *Server) Port() int {
 	return n
 }
 
-// Roots returns the certificates that a client must trust.
+// Roots returns the certificates that a client must trust; nil if the server
+// speaks no TLS.
 func (s *Server) Roots() *x509.CertPool { return s.roots }
 
 // Messages returns what came so far, in order of arrival.
@@ -164,7 +175,7 @@ func (s *Server) Messages() []Received {
 func (s *Server) Connections() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.conns
+	return s.opened
 }
 
 // Wait returns when n messages have come, or with ctx's error.
@@ -184,28 +195,11 @@ func (s *Server) Wait(ctx context.Context, n int) error {
 	}
 }
 
-// ask counts an event and asks the script what to do.
-func (s *Server) ask(e Event) Answer {
-	s.mu.Lock()
-	key := string(e.Phase) + " " + e.Recipient
-	s.counts[key]++
-	e.Count = s.counts[key]
-	s.mu.Unlock()
-	if s.options.Script == nil {
-		return Answer{}
-	}
-	a := s.options.Script(e)
-	if a.Wait != nil {
-		<-a.Wait
-	}
-	return a
-}
-
 // keep records a message.
 func (s *Server) keep(r Received) {
 	limit := s.options.Keep
 	if limit == 0 {
-		limit = 100_000
+		limit = keepLimit
 	}
 	s.mu.Lock()
 	if len(s.messages) < limit {
@@ -217,127 +211,4 @@ func (s *Server) keep(r Received) {
 	if s.options.OnMessage != nil {
 		s.options.OnMessage(r)
 	}
-}
-
-// scripted is a listener whose connections the script may close before the
-// greeting.
-type scripted struct {
-	net.Listener
-	server *Server
-}
-
-func (l *scripted) Accept() (net.Conn, error) {
-	for {
-		c, err := l.Listener.Accept()
-		if err != nil {
-			return nil, err
-		}
-		l.server.mu.Lock()
-		l.server.conns++
-		n := l.server.conns
-		l.server.mu.Unlock()
-		a := l.server.ask(Event{Phase: Connect, Conn: n})
-		if a.Code > 0 {
-			fmt.Fprintf(c, "%d %s\r\n", a.Code, a.Text)
-		}
-		if a.Code > 0 || a.HangUp {
-			c.Close()
-			continue
-		}
-		return c, nil
-	}
-}
-
-// A session is one conversation.
-type session struct {
-	server *Server
-	conn   *smtp.Conn
-	number int
-	authed bool
-	from   string
-	to     string
-}
-
-func (s *Server) session(c *smtp.Conn) (smtp.Session, error) {
-	s.mu.Lock()
-	n := s.conns
-	s.mu.Unlock()
-	return &session{server: s, conn: c, number: n}, nil
-}
-
-// errHungUp is never sent: the connection is gone.
-var errHungUp = errors.New("hung up")
-
-// event asks the script and carries its answer out.
-func (ses *session) event(p Phase) (Answer, error) {
-	a := ses.server.ask(Event{Phase: p, Conn: ses.number, Sender: ses.from, Recipient: ses.to})
-	if a.HangUp {
-		ses.conn.Conn().Close()
-		return a, errHungUp
-	}
-	if a.Code == 0 {
-		return a, nil
-	}
-	if a.Code == 421 {
-		// The server says goodbye; go-smtp would go on listening.
-		fmt.Fprintf(ses.conn.Conn(), "421 %d.%d.%d %s\r\n", a.Enhanced[0], a.Enhanced[1], a.Enhanced[2], a.Text)
-		ses.conn.Conn().Close()
-		return a, errHungUp
-	}
-	return a, &smtp.SMTPError{Code: a.Code, EnhancedCode: smtp.EnhancedCode(a.Enhanced), Message: a.Text}
-}
-
-func (ses *session) Mail(from string, _ *smtp.MailOptions) error {
-	if ses.server.options.Username != "" && !ses.authed {
-		return &smtp.SMTPError{Code: 530, EnhancedCode: smtp.EnhancedCode{5, 7, 0}, Message: "Authentication required"}
-	}
-	ses.from, ses.to = from, ""
-	_, err := ses.event(Mail)
-	return err
-}
-
-func (ses *session) Rcpt(to string, _ *smtp.RcptOptions) error {
-	ses.to = to
-	_, err := ses.event(Rcpt)
-	return err
-}
-
-func (ses *session) Data(r io.Reader) error {
-	if _, err := ses.event(Data); err != nil {
-		return err
-	}
-	raw, err := io.ReadAll(r)
-	if err != nil {
-		return err
-	}
-	_, encrypted := ses.conn.TLSConnectionState()
-	received := Received{From: ses.from, To: ses.to, Raw: raw, At: time.Now(), TLS: encrypted}
-	a, err := ses.event(Message)
-	if err == nil || a.HangUp && !a.Drop {
-		ses.server.keep(received)
-	}
-	return err
-}
-
-func (ses *session) Reset() { ses.from, ses.to = "", "" }
-
-func (ses *session) Logout() error { return nil }
-
-// AuthMechanisms returns what the server offers.
-func (ses *session) AuthMechanisms() []string {
-	if ses.server.options.Username == "" {
-		return nil
-	}
-	return []string{sasl.Plain}
-}
-
-// Auth checks a login.
-func (ses *session) Auth(string) (sasl.Server, error) {
-	return sasl.NewPlainServer(func(_, username, password string) error {
-		if username != ses.server.options.Username || password != ses.server.options.Password {
-			return smtp.ErrAuthFailed
-		}
-		ses.authed = true
-		return nil
-	}), nil
 }
