@@ -74,7 +74,7 @@ func TestInliningLooksLikeTheSheet(t *testing.T) {
 	b := browsertest.Start(t)
 	const styles = `[...document.body.querySelectorAll("*")].map(e => {
 		const s = getComputedStyle(e);
-		return e.tagName + " " + e.className + ": " + [...s].map(p => p + ":" + s.getPropertyValue(p)).join(";");
+		return e.tagName + ": " + [...s].map(p => p + ":" + s.getPropertyValue(p)).join(";");
 	})`
 	var got [2][]string
 	for i, page := range []string{sheet.String(), inlined} {

@@ -60,6 +60,37 @@ func lintInline(name, css string) error {
 	return nil
 }
 
+var classAttr = regexp.MustCompile(` class="([^"]*)"`)
+
+// dropClasses takes off the elements of page the classes that no sheet left in
+// it names: once their rules are inlined they are nothing but bytes. Text
+// cannot look like an attribute, its quotes are escaped.
+func (r *Renderer) dropClasses(page string) string {
+	return classAttr.ReplaceAllStringFunc(page, func(attr string) string {
+		var kept []string
+		for _, class := range strings.Fields(classAttr.FindStringSubmatch(attr)[1]) {
+			if r.headClasses[class] {
+				kept = append(kept, class)
+			}
+		}
+		if len(kept) == 0 {
+			return ""
+		}
+		return ` class="` + strings.Join(kept, " ") + `"`
+	})
+}
+
+// namedClasses returns the classes that the selectors of sheets name.
+func namedClasses(sheets ...string) map[string]bool {
+	named := map[string]bool{}
+	for _, m := range anyClass.FindAllStringSubmatch(strings.Join(sheets, "\n"), -1) {
+		named[m[1]] = true
+	}
+	return named
+}
+
+var anyClass = regexp.MustCompile(`\.([a-z][a-z0-9-]*)`)
+
 // prune leaves out of css the lines that begin with a class page does not use.
 // A sheet that names no class in vain is shorter, and a mail program that
 // drops the whole sheet over one odd rule has fewer reasons to.

@@ -25,6 +25,7 @@ type Renderer struct {
 	inlineCSS   string
 	headCSS     string
 	darkCSS     string
+	headClasses map[string]bool // named by headCSS or darkCSS
 }
 
 // New returns a renderer for p. Files in overrides replace the built-in ones
@@ -49,6 +50,7 @@ func New(p edition.Publication, overrides fs.FS) (*Renderer, error) {
 			return nil, fmt.Errorf("template %s: neither markup nor @import belongs into a mail's style sheet", name)
 		}
 	}
+	r.headClasses = namedClasses(r.headCSS, r.darkCSS)
 	var err error
 	if r.html, err = template.New(fileHTML).Funcs(r.htmlFuncs()).Parse(sources[0]); err != nil {
 		return nil, err
@@ -70,7 +72,7 @@ func (r *Renderer) htmlFuncs() template.FuncMap {
 		"endmso": func() template.HTML { return "<![endif]-->" },
 		// What follows a preheader in an inbox would be the date line; blanks
 		// that mail programs do not fold keep it out.
-		"filler":       func() template.HTML { return template.HTML(strings.Repeat("&#8199;&#65279;&#847; ", 60)) },
+		"filler":       func() template.HTML { return template.HTML(strings.Repeat("&#8199;&#65279;&#847; ", 40)) },
 		"media":        r.mediaURL,
 		"fitWidth":     fitWidth,
 		"fitHeight":    fitHeight,
@@ -166,6 +168,7 @@ func (r *Renderer) renderHTML(pg page) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	out = r.dropClasses(out)
 	used, err := classes(out)
 	if err != nil {
 		return "", err
