@@ -10,15 +10,26 @@ import (
 	"github.com/zotpaper/zotpaper/templates"
 )
 
-// Specimen returns the message that a reader would get of issue, made out to
-// nobody: its links lead to a page that says so.
-func (p *Press) Specimen(issue templates.Issue, title, list string) ([]byte, error) {
+// A Specimen is a copy of an issue made out to nobody, to look at: its links
+// lead to a page that says so.
+type Specimen struct {
+	Mail []byte // the whole message
+	HTML string
+	Text string
+}
+
+// Specimen returns a copy of issue as a reader would get it, checked.
+func (p *Press) Specimen(issue templates.Issue, title, list string) (Specimen, error) {
 	l := letter{press: p, issue: issue, title: title, list: list}
 	_, raw, err := l.Compose(p.specimen(issue.Key, "reader@example.org"))
-	if err != nil {
-		return nil, fmt.Errorf("specimen of %s: %w", issue.Key, err)
+	if err == nil {
+		err = mailer.Check(raw)
 	}
-	return raw, mailer.Check(raw)
+	if err != nil {
+		return Specimen{}, fmt.Errorf("specimen of %s: %w", issue.Key, err)
+	}
+	html, text := issue.For(p.links(specimenRef, list))
+	return Specimen{raw, html, text}, nil
 }
 
 // Proof returns the issue of key to look at: the frozen one if there is one,
