@@ -48,11 +48,11 @@ var (
 // Equal messages give equal bytes.
 func (m Message) Compose() ([]byte, error) {
 	if err := m.check(); err != nil {
-		return nil, fmt.Errorf("message to %s: %w", m.To.Address, err)
+		return nil, fmt.Errorf("message to %q: %w", m.To.Address, err)
 	}
 	body, err := m.body()
 	if err != nil {
-		return nil, fmt.Errorf("message to %s: %w", m.To.Address, err)
+		return nil, fmt.Errorf("message to %q: %w", m.To.Address, err)
 	}
 	return append(m.header(), body...), nil
 }
@@ -64,9 +64,15 @@ func (m Message) check() error {
 	} {
 		errs = append(errs, checkLine(f.name, f.value))
 	}
-	errs = append(errs, checkMailbox(m.From.Address), checkMailbox(m.To.Address))
+	mailbox := func(name, address string) {
+		if err := checkMailbox(address); err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", name, err))
+		}
+	}
+	mailbox("From", m.From.Address)
+	mailbox("To", m.To.Address)
 	if m.ReplyTo != "" {
-		errs = append(errs, checkMailbox(m.ReplyTo))
+		mailbox("Reply-To", m.ReplyTo)
 	}
 	match := func(name, value string, form *regexp.Regexp, required bool) {
 		if (value != "" || required) && !form.MatchString(value) {
@@ -132,11 +138,13 @@ func (m Message) header() []byte {
 // header fields that it adds on its own are left out.
 func (m Message) body() ([]byte, error) {
 	// The boundary is a hash of what it divides: the same at every attempt,
-	// and in no line of the parts, which quoted-printable has free of "=_".
+	// and in no line of the parts, since nobody can write a text that holds
+	// its own hash. It has no character that would ask for quotes, which
+	// go-mail does not write.
 	sum := sha256.Sum256([]byte(m.Text + "\x00" + m.HTML))
 	msg := mail.NewMsg(
 		mail.WithCharset(mail.CharsetUTF8), mail.WithEncoding(mail.EncodingQP), mail.WithNoDefaultUserAgent(),
-		mail.WithBoundary("=_"+hex.EncodeToString(sum[:16])),
+		mail.WithBoundary("part-"+hex.EncodeToString(sum[:16])),
 	)
 	msg.SetBodyString(mail.TypeTextPlain, m.Text)
 	msg.AddAlternativeString(mail.TypeTextHTML, m.HTML)
