@@ -119,11 +119,12 @@ func Eval[T any](t *testing.T, b *Browser, expression string) T {
 	return v
 }
 
-// Click clicks the first element that the CSS selector matches.
-func (b *Browser) Click(t *testing.T, selector string) {
+// Follow clicks the first element that the CSS selector matches and waits for
+// the page it leads to.
+func (b *Browser) Follow(t *testing.T, selector string) {
 	t.Helper()
-	if err := chromedp.Do(b.ctx, chromedp.Click(chromedp.CSS(selector))); err != nil {
-		t.Fatalf("click %s: %v", selector, err)
+	if _, err := chromedp.RunResponse(b.ctx, chromedp.Click(chromedp.CSS(selector))); err != nil {
+		t.Fatalf("follow %s: %v", selector, err)
 	}
 }
 
