@@ -5,9 +5,11 @@ import (
 	"strings"
 )
 
-// analysisOrder is the order in which readers find the usual parts of an
+// analysisOrder returns the order in which readers find the usual parts of an
 // analysis, whatever order they were filed in.
-var analysisOrder = []string{"why this matters", "background", "key perspectives", "what to watch"}
+func analysisOrder() []string {
+	return []string{"why this matters", "background", "key perspectives", "what to watch"}
+}
 
 // OrderAnalysis returns parts in the order printed: text that stands before
 // any heading, then Why This Matters, Background, Key Perspectives and What to
@@ -24,8 +26,9 @@ func analysisRank(p Part) int {
 	if heading == "" {
 		return -1
 	}
-	if i := slices.Index(analysisOrder, heading); i >= 0 {
+	order := analysisOrder()
+	if i := slices.Index(order, heading); i >= 0 {
 		return i
 	}
-	return len(analysisOrder)
+	return len(order)
 }

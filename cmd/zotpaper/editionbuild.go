@@ -126,13 +126,13 @@ func (a *app) writeBuilt(n *newsroom, d press.Draft, frozen bool, dir string) er
 	}
 	files := map[string][]byte{"edition.json": facts.Bytes()}
 	if d.Issue.HTML != "" {
-		copy, err := n.press.Specimen(d.Issue, d.Edition.Title, d.Edition.List)
+		specimen, err := n.press.Specimen(d.Issue, d.Edition.Title, d.Edition.List)
 		if err != nil {
 			return err
 		}
-		files["edition.eml"] = copy.Mail
-		files["edition.html"] = []byte(copy.HTML)
-		files["edition.txt"] = []byte(copy.Text)
+		files["edition.eml"] = specimen.Mail
+		files["edition.html"] = []byte(specimen.HTML)
+		files["edition.txt"] = []byte(specimen.Text)
 	}
 	for _, name := range []string{"edition.html", "edition.txt", "edition.eml", "edition.json"} {
 		if files[name] == nil {

@@ -31,7 +31,7 @@ const startLimit = 2 * time.Minute
 // A Browser is one tab of a headless Chromium. It is the test's own and ends
 // with it.
 type Browser struct {
-	ctx context.Context
+	ctx context.Context //nolint:containedctx // chromedp keeps the tab in a context
 }
 
 // Scheme is the colour scheme a reader prefers.
