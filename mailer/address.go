@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"unicode/utf8"
 )
 
 // An Address is a mailbox with the name beside it. Make one with ParseAddress.
@@ -40,7 +41,7 @@ func ParseAddress(name, address string) (Address, error) {
 		return Address{}, err
 	}
 	if len(name) > nameLimit {
-		return Address{}, fmt.Errorf("name of %s: %d bytes, at most %d", address, len(name), nameLimit)
+		return Address{}, fmt.Errorf("name of %q: %d bytes, at most %d", address, len(name), nameLimit)
 	}
 	if err := checkMailbox(address); err != nil {
 		return Address{}, err
@@ -69,8 +70,12 @@ func checkMailbox(address string) error {
 	return nil
 }
 
-// checkLine refuses a value that would not stay within its line of a header.
+// checkLine refuses a value that would not stay within its line of a header,
+// or that is not text.
 func checkLine(field, value string) error {
+	if !utf8.ValidString(value) {
+		return fmt.Errorf("%s: is not UTF-8", field)
+	}
 	if i := strings.IndexFunc(value, func(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f || r >= 0x80 && r < 0xa0 }); i >= 0 {
 		return fmt.Errorf("%s: holds a control character at byte %d", field, i)
 	}

@@ -17,11 +17,13 @@ const (
 	bodyLineLimit = 76      // https://www.rfc-editor.org/rfc/rfc2045#section-6.7
 )
 
-// onlyOnce are the fields of which a second one makes providers refuse the
+// onlyOnce returns the fields of which a second one makes providers refuse the
 // mail. https://www.rfc-editor.org/rfc/rfc5322#section-3.6
-var onlyOnce = []string{
-	"Date", "From", "Sender", "Reply-To", "To", "Cc", "Bcc", "Message-Id", "Subject", "Mime-Version", "Content-Type",
-	"List-Id", "List-Unsubscribe", "List-Unsubscribe-Post", "Feedback-Id",
+func onlyOnce() []string {
+	return []string{
+		"Date", "From", "Sender", "Reply-To", "To", "Cc", "Bcc", "Message-Id", "Subject", "Mime-Version", "Content-Type",
+		"List-Id", "List-Unsubscribe", "List-Unsubscribe-Post", "List-Archive", "Feedback-Id",
+	}
 }
 
 // Check says what is wrong with a composed message, before a connection is
@@ -37,7 +39,7 @@ func Check(raw []byte) error {
 	if err != nil {
 		return fmt.Errorf("message: %w", err)
 	}
-	for _, name := range onlyOnce {
+	for _, name := range onlyOnce() {
 		if n := len(msg.Header[name]); n > 1 {
 			return fmt.Errorf("message: %d fields %s, at most one", n, name)
 		}

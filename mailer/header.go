@@ -41,20 +41,28 @@ func (h *header) words(name string, words ...string) {
 
 // text writes a field of free text, encoded if it is not plain ASCII.
 func (h *header) text(name, value string) {
-	h.words(name, encodeText(value, len(name)+2)...)
+	h.words(name, encodeText(value, len(name)+len(": "))...)
 }
 
 // address writes a field of one mailbox.
 func (h *header) address(name string, a Address) {
 	var words []string
 	if a.Name != "" {
-		if isPrintableASCII(a.Name) {
-			words = []string{`"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(a.Name) + `"`}
+		column := len(name) + len(": ")
+		quoted := `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(a.Name) + `"`
+		if isPlain(a.Name) && column+len(quoted) <= lineLimit {
+			words = []string{quoted}
 		} else {
-			words = encodeWords(a.Name, len(name)+2)
+			words = encodeWords(a.Name, column)
 		}
 	}
 	h.words(name, append(words, "<"+a.Address+">")...)
+}
+
+// isPlain reports whether s means the same to every mail program when it
+// stands in a header as it is.
+func isPlain(s string) bool {
+	return isPrintableASCII(s) && !strings.Contains(s, "=?")
 }
 
 func isPrintableASCII(s string) bool {
@@ -67,7 +75,7 @@ func isPrintableASCII(s string) bool {
 func encodeText(s string, column int) []string {
 	words := strings.Fields(s)
 	for _, w := range words {
-		if !isPrintableASCII(w) || len(w) > encodedLimit || strings.Contains(w, "=?") {
+		if !isPlain(w) || len(w) > lineLimit-column {
 			return encodeWords(s, column)
 		}
 	}

@@ -89,10 +89,10 @@ func (m Message) check() error {
 		errs = append(errs, fmt.Errorf("List-Id: %q must be plain words", m.ListName))
 	}
 	if strings.TrimSpace(m.Subject) == "" {
-		errs = append(errs, errors.New("Subject: it is empty"))
+		errs = append(errs, errors.New("there is no Subject"))
 	}
 	if m.Date.IsZero() {
-		errs = append(errs, errors.New("Date: there is none"))
+		errs = append(errs, errors.New("there is no Date"))
 	}
 	for name, part := range map[string]string{"plain text": m.Text, "HTML": m.HTML} {
 		if part == "" {
