@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/textproto"
 	"time"
 )
@@ -18,7 +17,7 @@ import (
 // was only half written, and counts on one deadline for a whole conversation.
 type Conn struct {
 	text    *textproto.Conn
-	net     net.Conn // below TLS: deadlines and closing
+	net     *metered // below TLS: deadlines, bounds and closing
 	timeout time.Duration
 	maxSize int64
 	usable  bool
@@ -30,15 +29,8 @@ type Envelope struct {
 	Recipient string
 }
 
-const (
-	// dotTimeout is how long a server may take after the final dot at least:
-	// giving up earlier makes a message doubtful that it was about to accept.
-	//
-	// https://www.rfc-editor.org/rfc/rfc5321#section-4.5.3.2.6
-	dotTimeout = 10 * time.Minute
-	// quitTimeout is how long we wait for a goodbye that nobody needs.
-	quitTimeout = 2 * time.Second
-)
+// quitTimeout is how long we wait for a goodbye that nobody needs.
+const quitTimeout = 2 * time.Second
 
 // MaxSize returns how large a message the server takes, in bytes; 0: it did
 // not say.
@@ -53,24 +45,53 @@ func (c *Conn) Usable() bool { return c.usable }
 // A *ReplyError says that the server refused, an *InDoubtError that it may
 // have the message; after any other error it does not have it. When ctx ends
 // the connection is cut, which before the final dot loses nothing and after it
-// leaves the message in doubt.
+// leaves the message in doubt; the error then matches ctx's as well.
 func (c *Conn) Send(ctx context.Context, env Envelope, raw []byte) (Reply, error) {
 	if !c.usable {
 		return Reply{}, errors.New("the connection to the mail server is closed")
 	}
+	if err := ctx.Err(); err != nil {
+		return Reply{}, err
+	}
+	// What the caller has checked long ago is checked again where it would do
+	// harm: here a CRLF begins another command, or ends the message.
 	for _, address := range []string{env.Sender, env.Recipient} {
 		if err := checkMailbox(address); err != nil {
 			return Reply{}, fmt.Errorf("envelope: %w", err)
 		}
+	}
+	if !isWireForm(raw) {
+		return Reply{}, errors.New("message: not all lines end with CRLF")
 	}
 	if c.maxSize > 0 && int64(len(raw)) > c.maxSize {
 		// https://www.rfc-editor.org/rfc/rfc1870#section-6.1
 		return Reply{}, &ReplyError{Command: "MAIL", Reply: Reply{Code: 552, Enhanced: "5.3.4",
 			Text: fmt.Sprintf("not sent: the message has %d bytes, the server takes at most %d", len(raw), c.maxSize)}}
 	}
-	release := context.AfterFunc(ctx, func() { c.net.Close() })
-	defer release()
+	release := context.AfterFunc(ctx, c.net.cut)
+	reply, err := c.transact(env, raw)
+	if !release() {
+		c.usable = false
+		if err != nil {
+			err = fmt.Errorf("%w: %w", context.Cause(ctx), err)
+		}
+	}
+	return reply, err
+}
 
+// isWireForm reports whether every line of raw ends with CRLF and none holds
+// another CR or LF. Servers disagree on what a lone one is, and some take
+// "LF . LF" for the end of a message and the rest for commands.
+//
+// https://www.rfc-editor.org/rfc/rfc5321#section-2.3.8
+func isWireForm(raw []byte) bool {
+	lines := bytes.Count(raw, []byte("\r\n"))
+	return bytes.HasSuffix(raw, []byte("\r\n")) &&
+		bytes.Count(raw, []byte("\r")) == lines && bytes.Count(raw, []byte("\n")) == lines
+}
+
+// transact holds one mail transaction.
+func (c *Conn) transact(env Envelope, raw []byte) (Reply, error) {
 	for _, step := range []struct{ name, command string }{
 		{"MAIL", "MAIL FROM:<" + env.Sender + ">"},
 		{"RCPT", "RCPT TO:<" + env.Recipient + ">"},
@@ -86,6 +107,9 @@ func (c *Conn) Send(ctx context.Context, env Envelope, raw []byte) (Reply, error
 // command sends one command and reads its reply, which must be a 2yz, or a 354
 // after DATA.
 func (c *Conn) command(name, line string) error {
+	if err := c.inStep(name); err != nil {
+		return err
+	}
 	if err := c.write([]byte(line + "\r\n")); err != nil {
 		return err
 	}
@@ -97,6 +121,15 @@ func (c *Conn) command(name, line string) error {
 	return err
 }
 
+// inStep fails if the server has said more than it was asked. What it says
+// next would be taken for the answer to something else: a refusal for a 250.
+func (c *Conn) inStep(name string) error {
+	if n := c.text.R.Buffered(); n > 0 {
+		return fmt.Errorf("%s: the mail server sent %d bytes unasked", name, n)
+	}
+	return nil
+}
+
 // data sends the message proper, after a 354.
 func (c *Conn) data(raw []byte) (Reply, error) {
 	if err := c.write(stuff(raw)); err != nil {
@@ -104,13 +137,21 @@ func (c *Conn) data(raw []byte) (Reply, error) {
 		c.cut()
 		return Reply{}, fmt.Errorf("message: %w", err)
 	}
+	if err := c.inStep("message"); err != nil {
+		c.cut()
+		return Reply{}, err
+	}
 	// The dot goes out by itself, so that a failure before it is known to have
 	// lost nothing.
 	if err := c.write([]byte(".\r\n")); err != nil {
 		c.cut()
 		return Reply{}, &InDoubtError{err}
 	}
-	reply, err := c.reply("message", 2, max(c.timeout, dotTimeout))
+	// A server may think longer about a message than about a command; giving up
+	// earlier makes one doubtful that it was about to accept.
+	//
+	// https://www.rfc-editor.org/rfc/rfc5321#section-4.5.3.2.6
+	reply, err := c.reply("message", 2, 2*c.timeout)
 	var refused *ReplyError
 	switch {
 	case err == nil:
@@ -142,18 +183,16 @@ func (c *Conn) write(b []byte) error {
 	return c.text.W.Flush()
 }
 
-// replyLimit bounds the text kept of one reply.
-const replyLimit = 2000
+// replyLimit bounds one reply, in bytes on the wire.
+const replyLimit = 64 << 10
 
 // reply reads one reply and compares it with want, a code or its first digit.
 func (c *Conn) reply(command string, want int, timeout time.Duration) (Reply, error) {
 	if err := c.net.SetDeadline(time.Now().Add(timeout)); err != nil {
 		return Reply{}, err
 	}
+	c.net.allow(replyLimit)
 	code, text, err := c.text.ReadResponse(want)
-	if len(text) > replyLimit {
-		text = text[:replyLimit]
-	}
 	var refused *textproto.Error
 	switch {
 	case err == nil:
@@ -163,7 +202,7 @@ func (c *Conn) reply(command string, want int, timeout time.Duration) (Reply, er
 	case errors.As(err, &refused):
 		// A server that answers DATA with a 250 has lost count; whatever it
 		// says next would be taken for the answer to something else.
-		return Reply{}, fmt.Errorf("the mail server answered %s with %d %s", command, refused.Code, text)
+		return Reply{}, fmt.Errorf("the mail server answered %s with %s", command, newReply(refused.Code, text))
 	}
 	return Reply{}, fmt.Errorf("%s: %w", command, err)
 }
@@ -191,7 +230,7 @@ func (c *Conn) recover(err error) error {
 // was only half written, and the server would deliver the half.
 func (c *Conn) cut() {
 	c.usable = false
-	c.net.Close()
+	c.net.cut()
 }
 
 // Close says goodbye and closes the connection.
@@ -200,6 +239,7 @@ func (c *Conn) Close() error {
 		return nil
 	}
 	c.usable = false
+	c.net.allow(replyLimit)
 	if err := c.net.SetDeadline(time.Now().Add(quitTimeout)); err == nil {
 		if _, err := c.text.W.WriteString("QUIT\r\n"); err == nil && c.text.W.Flush() == nil {
 			_, _, _ = c.text.ReadResponse(2) // the answer changes nothing

@@ -32,7 +32,7 @@ type Relay struct {
 	TLS      TLSMode // empty: TLSMandatory
 	Username string  // empty: no login
 	Password string
-	Timeout  time.Duration  // for each reply; 0: five minutes
+	Timeout  time.Duration  // for each reply, twice that after the final dot; 0: five minutes
 	HELO     string         // what we call ourselves; empty: localhost
 	RootCAs  *x509.CertPool // nil: the system's
 }
@@ -45,6 +45,8 @@ const (
 	replyTimeout = 5 * time.Minute
 	// dialTimeout bounds connecting, TLS and login together.
 	dialTimeout = time.Minute
+	// dialLimit bounds what we read meanwhile, certificates included.
+	dialLimit = 1 << 20
 )
 
 // Dial connects to the relay, says hello, encrypts and logs in. go-mail does
@@ -58,25 +60,26 @@ func (r Relay) Dial(ctx context.Context) (*Conn, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, min(r.timeout(), dialTimeout))
 	defer cancel()
-	var raw net.Conn // as dialed, below any TLS
+	var raw *metered // as dialed, below any TLS
 	release := func() bool { return true }
-	client, err := r.client(func(c net.Conn) {
+	auth := &login{username: r.Username, password: r.Password, host: r.Host}
+	client, err := r.client(auth, func(c *metered) {
 		raw = c
 		// go-mail looks at ctx only until it is connected.
-		release = context.AfterFunc(ctx, func() { c.Close() })
+		release = context.AfterFunc(ctx, c.cut)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("mail server %s: %w", r.address(), err)
 	}
 	session, err := client.DialToSMTPClientWithContext(ctx)
-	if !release() && err == nil {
-		err = ctx.Err()
+	if !release() {
+		err = errors.Join(context.Cause(ctx), err)
 	}
 	if err != nil {
 		if raw != nil {
-			raw.Close()
+			raw.cut()
 		}
-		return nil, fmt.Errorf("mail server %s: %w", r.address(), dialError(err))
+		return nil, fmt.Errorf("mail server %s: %w", r.address(), dialError(err, auth.begun))
 	}
 	c := &Conn{text: session.Text, net: raw, timeout: r.timeout(), usable: true}
 	if ok, size := session.Extension("SIZE"); ok {
@@ -101,9 +104,9 @@ func isLoopback(host string) bool {
 
 func (r Relay) address() string { return net.JoinHostPort(r.Host, strconv.Itoa(r.Port)) }
 
-// client returns a go-mail client that tells opened of each connection it
-// makes.
-func (r Relay) client(opened func(net.Conn)) (*mail.Client, error) {
+// client returns a go-mail client that logs in with auth and tells opened of
+// the connection it makes.
+func (r Relay) client(auth *login, opened func(*metered)) (*mail.Client, error) {
 	config := &tls.Config{ServerName: r.Host, RootCAs: r.RootCAs, MinVersion: tls.VersionTLS12}
 	helo := r.HELO
 	if helo == "" {
@@ -114,10 +117,11 @@ func (r Relay) client(opened func(net.Conn)) (*mail.Client, error) {
 		mail.WithTLSConfig(config), mail.WithoutSMTPUTF8(),
 		mail.WithDialContextFunc(func(ctx context.Context, network, address string) (net.Conn, error) {
 			var d net.Dialer
-			c, err := d.DialContext(ctx, network, address)
+			dialed, err := d.DialContext(ctx, network, address)
 			if err != nil {
 				return nil, err
 			}
+			c := &metered{Conn: dialed, left: dialLimit}
 			opened(c)
 			if r.TLS != TLSImplicit {
 				return c, nil
@@ -140,24 +144,26 @@ func (r Relay) client(opened func(net.Conn)) (*mail.Client, error) {
 		return nil, fmt.Errorf("no TLS mode %q", r.TLS)
 	}
 	if r.Username != "" {
-		options = append(options, mail.WithSMTPAuth(mail.SMTPAuthAutoDiscover), mail.WithUsername(r.Username), mail.WithPassword(r.Password))
+		options = append(options, mail.WithSMTPAuthCustom(auth))
 	}
 	return mail.NewClient(r.Host, options...)
 }
 
-// dialError tells apart what go-mail says in one kind of error.
-func dialError(err error) error {
+// dialError tells apart what go-mail says in one kind of error. authBegun says
+// that the login was under way.
+func dialError(err error, authBegun bool) error {
 	var reply *textproto.Error
 	var ours *TLSError
+	var refused *ReplyError
 	var verify *tls.CertificateVerificationError
 	var record tls.RecordHeaderError
 	var alert tls.AlertError
 	switch {
-	case errors.As(err, &ours):
+	case errors.As(err, &ours), errors.As(err, &refused):
 		return err
 	case errors.As(err, &reply):
 		command := "connect"
-		if reply.Code == 535 || reply.Code == 534 || reply.Code == 454 {
+		if authBegun && reply.Code != 421 { // 421: the server is closing, whatever was asked
 			command = "AUTH"
 		}
 		return &ReplyError{Command: command, Reply: newReply(reply.Code, reply.Msg)}

@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"unicode"
 )
 
 // A Reply is what a mail server answered.
@@ -17,11 +18,17 @@ type Reply struct {
 
 // String returns the reply on one line.
 func (r Reply) String() string {
-	if r.Enhanced == "" {
+	switch {
+	case r.Code == 0:
+		return r.Text
+	case r.Enhanced == "":
 		return fmt.Sprintf("%d %s", r.Code, r.Text)
 	}
 	return fmt.Sprintf("%d %s %s", r.Code, r.Enhanced, r.Text)
 }
+
+// textLimit bounds the text kept of one reply, in bytes.
+const textLimit = 2000
 
 // https://www.rfc-editor.org/rfc/rfc2034#section-4
 var enhancedCode = regexp.MustCompile(`^([245]\.\d{1,3}\.\d{1,3})(?:\s+|$)`)
@@ -38,8 +45,19 @@ func newReply(code int, text string) Reply {
 		}
 		words = append(words, line)
 	}
-	r.Text = strings.TrimSpace(strings.Join(words, " "))
+	r.Text = printable(strings.Join(words, " "))
 	return r
+}
+
+// printable returns of s what may go into a log, a terminal and a database:
+// a server may send anything.
+func printable(s string) string {
+	return strings.TrimSpace(strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return ' '
+		}
+		return r
+	}, strings.ToValidUTF8(s[:min(len(s), textLimit)], "?")))
 }
 
 // A ReplyError is a mail server's refusal.
