@@ -3,6 +3,7 @@ package mailer
 import (
 	"encoding/base64"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -26,10 +27,14 @@ func (h *header) line(name, value string) {
 // words writes a field folded at its spaces. The first word stays on the
 // field's line, which some parsers need not to be empty.
 func (h *header) words(name string, words ...string) {
+	limit := lineLimit
+	if slices.ContainsFunc(words, func(w string) bool { return strings.HasPrefix(w, "=?") }) {
+		limit = encodedLineLimit
+	}
 	h.WriteString(name + ":")
 	column := len(name) + 1
 	for i, w := range words {
-		if i > 0 && column+1+len(w) > lineLimit {
+		if i > 0 && column+1+len(w) > limit {
 			h.WriteString("\r\n")
 			column = 0
 		}
@@ -82,11 +87,13 @@ func encodeText(s string, column int) []string {
 	return words
 }
 
-// encodedLimit bounds an encoded-word; its line may be 76 long, the blank
-// before it included.
+// The bounds of an encoded-word, and of a line that holds one.
 //
 // https://www.rfc-editor.org/rfc/rfc2047#section-2
-const encodedLimit = 75
+const (
+	encodedLimit     = 75
+	encodedLineLimit = 76
+)
 
 // encodeWords returns s as encoded-words, whichever of the two encodings is
 // shorter. No character is divided between two of them.
