@@ -22,6 +22,7 @@ import (
 type Slot struct {
 	edition.Slot
 	Schedule cron.Schedule // when it is cut off and sent, in the publication's zone
+	CatchUp  time.Duration // how late it may still be sent if nothing ran at its time
 	Expire   time.Duration // how long after the freeze deliveries are tried
 }
 

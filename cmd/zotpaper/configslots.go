@@ -14,7 +14,7 @@ import (
 // Bounds of a slot.
 const (
 	maxSlots    = 24
-	maxArticles = 200
+	maxArticles = 40
 	maxCatchUp  = 24 * time.Hour // later it is another day's paper
 	minExpire   = time.Minute
 	maxExpire   = 120 * time.Hour // what RFC 5321 advises for mail at large
@@ -63,6 +63,11 @@ func (k *checker) slot(at string, s *SlotConfig) {
 	k.within(at+".maximum", s.Maximum, 1, maxArticles)
 	if s.Minimum > s.Maximum {
 		k.bad(k.later(at+".minimum", at+".maximum"), "minimum %d is more than maximum %d: no edition could ever go out", s.Minimum, s.Maximum)
+	}
+	if s.Approval {
+		// Sending without the release that somebody relies on would be worse
+		// than not starting.
+		k.bad(at+".approval", "editors cannot release editions yet; leave it false")
 	}
 	k.duration(at+".catch_up", s.CatchUp, 0, maxCatchUp)
 	k.duration(at+".expire", s.Expire, minExpire, maxExpire)

@@ -116,7 +116,7 @@ func newPress(n *newsroom, now func() time.Time) (*press.Press, error) {
 		},
 	}
 	for _, s := range c.Slots {
-		p.Slots = append(p.Slots, press.Slot{Slot: s.Edition(), Schedule: s.Cron, Expire: s.Expire})
+		p.Slots = append(p.Slots, press.Slot{Slot: s.Edition(), Schedule: s.Cron, CatchUp: s.CatchUp, Expire: s.Expire})
 	}
 	return p, nil
 }

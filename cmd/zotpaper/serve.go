@@ -105,6 +105,7 @@ func (n *newsroom) resume(ctx context.Context) {
 // keepTime sends each edition of s at its time.
 func (n *newsroom) keepTime(ctx context.Context, s press.Slot) {
 	zone := n.press.Publication.Zone
+	n.catchUp(ctx, s)
 	for {
 		now := n.press.Now().In(zone)
 		next := s.Schedule.Next(now)
@@ -116,6 +117,24 @@ func (n *newsroom) keepTime(ctx context.Context, s press.Slot) {
 			return
 		}
 		n.sendScheduled(ctx, s, edition.DateOf(next, zone))
+	}
+}
+
+// catchUp sends the edition of s that was due while nothing ran, if it is not
+// later than the slot allows.
+func (n *newsroom) catchUp(ctx context.Context, s press.Slot) {
+	now, today := n.press.Now(), n.press.Today()
+	for _, date := range []edition.Date{today, today.AddDays(-1)} { // midnight may lie between
+		cutoff, ok := n.press.Cutoff(s, date)
+		if !ok || cutoff.After(now) || now.Sub(cutoff) > s.CatchUp {
+			continue
+		}
+		_, err := n.press.Record(ctx, edition.Key{Date: date, Slot: s.ID})
+		if errors.Is(err, press.ErrNotFound) {
+			n.log.Info("sending an edition late: nothing ran at its time", "slot", s.ID, "due", cutoff.Format(time.RFC3339))
+			n.sendScheduled(ctx, s, date)
+		}
+		return // only the newest one: nobody wants two papers at once
 	}
 }
 
