@@ -33,13 +33,20 @@ type Message struct {
 
 	Text string
 	HTML string
+
+	// Boundary is the line that divides the parts. Messages of one issue have
+	// the same, so that they differ in nothing but what is the reader's own.
+	// Empty: made of the parts' hash.
+	Boundary string
 }
 
 var (
-	messageID  = regexp.MustCompile(`^[A-Za-z0-9.+_-]+@[A-Za-z0-9.-]+$`)
-	listID     = regexp.MustCompile(`^[a-z0-9-]+(\.[A-Za-z0-9-]+)+$`)
-	plainURL   = regexp.MustCompile(`^https://[A-Za-z0-9.-]+(:[0-9]+)?/[A-Za-z0-9._~/-]*$`)
-	feedbackID = regexp.MustCompile(`^[A-Za-z0-9._-]*:[A-Za-z0-9._-]*:[A-Za-z0-9._-]*:[A-Za-z0-9]{5,15}$`)
+	messageID = regexp.MustCompile(`^[A-Za-z0-9.+_-]+@[A-Za-z0-9.-]+$`)
+	listID    = regexp.MustCompile(`^[a-z0-9-]+(\.[A-Za-z0-9-]+)+$`)
+	plainURL  = regexp.MustCompile(`^https://[A-Za-z0-9.-]+(:[0-9]+)?/[A-Za-z0-9._~/-]*$`)
+	// Of the characters that need no quotes. https://www.rfc-editor.org/rfc/rfc2046#section-5.1.1
+	boundaryForm = regexp.MustCompile(`^[A-Za-z0-9-]{16,70}$`)
+	feedbackID   = regexp.MustCompile(`^[A-Za-z0-9._-]*:[A-Za-z0-9._-]*:[A-Za-z0-9._-]*:[A-Za-z0-9]{5,15}$`)
 )
 
 // Compose returns m as the bytes that go over the wire: multipart/alternative,
@@ -85,6 +92,7 @@ func (m Message) check() error {
 	match("List-Archive", m.ListArchive, plainURL, false)
 	match("List-Unsubscribe", m.Unsubscribe, plainURL, isList)
 	match("Feedback-ID", m.FeedbackID, feedbackID, false)
+	match("boundary", m.Boundary, boundaryForm, false)
 	if !isPrintableASCII(m.ListName) || strings.ContainsAny(m.ListName, `<>"(),:;@\`) {
 		errs = append(errs, fmt.Errorf("List-Id: %q must be plain words", m.ListName))
 	}
@@ -141,10 +149,14 @@ func (m Message) body() ([]byte, error) {
 	// and in no line of the parts, since nobody can write a text that holds
 	// its own hash. It has no character that would ask for quotes, which
 	// go-mail does not write.
-	sum := sha256.Sum256([]byte(m.Text + "\x00" + m.HTML))
+	boundary := m.Boundary
+	if boundary == "" {
+		sum := sha256.Sum256([]byte(m.Text + "\x00" + m.HTML))
+		boundary = "part-" + hex.EncodeToString(sum[:16])
+	}
 	msg := mail.NewMsg(
 		mail.WithCharset(mail.CharsetUTF8), mail.WithEncoding(mail.EncodingQP), mail.WithNoDefaultUserAgent(),
-		mail.WithBoundary("part-"+hex.EncodeToString(sum[:16])),
+		mail.WithBoundary(boundary),
 	)
 	msg.SetBodyString(mail.TypeTextPlain, m.Text)
 	msg.AddAlternativeString(mail.TypeTextHTML, m.HTML)
