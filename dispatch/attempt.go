@@ -72,9 +72,6 @@ func (r *run) succeeded() {
 // stop is not nil if no further delivery must be begun.
 func (r *run) attempt(ctx context.Context, conn *mailer.Conn, d Delivery) (o outcome, stop error) {
 	envelope, raw, err := r.letter.Compose(d)
-	if err == nil {
-		err = mailer.Check(raw)
-	}
 	if err != nil {
 		// One reader's name or address that cannot be printed must not keep
 		// the edition from all others.

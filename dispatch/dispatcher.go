@@ -49,9 +49,10 @@ func (e *StopError) Unwrap() error { return e.Cause }
 // finished and recorded before Run returns ctx's error. A *StopError says that
 // the mail server refuses us.
 //
-// progress, which may be nil, is called from one goroutine, about once a
-// second and at the end.
-func (d *Dispatcher) Run(ctx context.Context, key edition.Key, editionID int64, letter Letter, progress func(Tally)) (Tally, error) {
+// compose gives the letter, dated by the moment the dispatch first began,
+// which every message carries as its Date. progress, which may be nil, is
+// called from one goroutine, about once a second and at the end.
+func (d *Dispatcher) Run(ctx context.Context, key edition.Key, editionID int64, compose func(started time.Time) (Letter, error), progress func(Tally)) (Tally, error) {
 	h, err := d.Ledger.acquire(ctx, key, editionID, d.Owner)
 	if err != nil {
 		return Tally{}, err
@@ -67,8 +68,11 @@ func (d *Dispatcher) Run(ctx context.Context, key edition.Key, editionID int64, 
 	if err != nil {
 		return tally, errors.Join(err, h.release(context.WithoutCancel(ctx)))
 	}
-	r := &run{Dispatcher: d, hold: h, letter: letter, tally: tally, progress: progress}
-	err = r.work(ctx)
+	letter, err := compose(h.started)
+	if err == nil {
+		r := &run{Dispatcher: d, hold: h, letter: letter, tally: tally, progress: progress}
+		err = r.work(ctx)
+	}
 	after := context.WithoutCancel(ctx)
 	err = errors.Join(err, h.release(after))
 	final, tallyErr := d.Ledger.Tally(after, editionID)

@@ -3,6 +3,7 @@ package press
 import (
 	"fmt"
 	"strings"
+	"time"
 	"unicode"
 
 	"github.com/zotpaper/zotpaper/dispatch"
@@ -11,68 +12,98 @@ import (
 	"github.com/zotpaper/zotpaper/templates"
 )
 
-// A letter is one issue on its way to its list, ready to be made out to each
-// recipient.
+// A letter is one issue on its way to its list, composed once and made out to
+// each recipient.
 type letter struct {
-	press *Press
-	issue templates.Issue
-	title string // of the slot
-	list  string
-	mark  string // put before the subject, such as "[Test] "
+	press   *Press
+	issue   templates.Issue
+	title   string // of the slot
+	list    string
+	mark    string // put before the subject, such as "[Test] "
+	stencil *mailer.Stencil
 }
 
 var _ dispatch.Letter = letter{}
 
-// Compose makes the issue out to the recipient of d: their address, their own
-// links, their Message-ID. Everything else is the same for all.
-func (l letter) Compose(d dispatch.Delivery) (mailer.Envelope, []byte, error) {
-	m, err := l.message(d)
+// newLetter composes issue for list, as dated by the dispatch that began at
+// started.
+func (p *Press) newLetter(issue templates.Issue, title, list, mark string, started time.Time) (letter, error) {
+	l := letter{press: p, issue: issue, title: title, list: list, mark: mark}
+	tokens := p.tokens(specimenRef, list)
+	specimen, err := l.message(dispatch.Delivery{
+		Edition: issue.Key, Ref: specimenRef, Address: specimenAddress, MessageID: "specimen", Started: started,
+	})
+	if err == nil {
+		l.stencil, err = mailer.NewStencil(specimen, tokens.unsubscribe, tokens.preferences)
+	}
 	if err != nil {
-		return mailer.Envelope{}, nil, err
+		return l, fmt.Errorf("compose %s: %w", issue.Key, err)
 	}
-	raw, err := m.Compose()
-	if err != nil {
-		return mailer.Envelope{}, nil, err
-	}
-	p := l.press
-	if p.Sender.Signer != nil {
-		if raw, err = p.Sender.Signer.Sign(raw); err != nil {
-			return mailer.Envelope{}, nil, err
-		}
-	}
-	sender, err := mailer.VERP(p.Sender.Bounces, p.Keys.Bounce(d.Ref, d.Edition.String()))
-	return mailer.Envelope{Sender: sender, Recipient: m.To.Address}, raw, err
+	return l, nil
 }
 
+// Compose makes the letter out to the recipient of d: their address, their own
+// links, their Message-ID. Everything else is the same for all.
+func (l letter) Compose(d dispatch.Delivery) (mailer.Envelope, []byte, error) {
+	p := l.press
+	to, err := mailer.ParseAddress(d.Name, d.Address)
+	if err != nil {
+		return mailer.Envelope{}, nil, err
+	}
+	tokens := p.tokens(d.Ref, l.list)
+	raw, err := l.stencil.Compose(nil, mailer.Own{
+		To: to, ID: l.messageID(d), Unsubscribe: p.unsubscribeURL(tokens),
+		Tokens: []string{tokens.unsubscribe, tokens.preferences},
+	})
+	if err == nil && p.Sender.Signer != nil {
+		raw, err = p.Sender.Signer.Sign(raw)
+	}
+	if err != nil {
+		return mailer.Envelope{}, nil, err
+	}
+	sender, err := mailer.VERP(p.Sender.Bounces, p.Keys.Bounce(d.Ref, d.Edition.String()))
+	return mailer.Envelope{Sender: sender, Recipient: to.Address}, raw, err
+}
+
+// message returns what d's recipient gets, as it is composed the long way.
 func (l letter) message(d dispatch.Delivery) (mailer.Message, error) {
 	p := l.press
 	to, err := mailer.ParseAddress(d.Name, d.Address)
 	if err != nil {
 		return mailer.Message{}, err
 	}
-	links := p.links(d.Ref, l.list)
-	html, text := l.issue.For(links)
-	domain := senderDomain(p.Sender.From.Address)
+	tokens := p.tokens(d.Ref, l.list)
+	html, text := l.issue.For(templates.Links{Unsubscribe: p.unsubscribeURL(tokens), Preferences: p.preferencesURL(tokens)})
 	return mailer.Message{
 		From: p.Sender.From, ReplyTo: p.Sender.ReplyTo, To: to,
 		Subject: l.mark + l.issue.Subject, Date: d.Started.In(p.Publication.Zone),
-		ID:          d.MessageID + "@" + domain,
-		ListID:      l.list + "." + domain,
+		ID:          l.messageID(d),
+		ListID:      l.list + "." + senderDomain(p.Sender.From.Address),
 		ListName:    asciiPhrase(p.Publication.Name + " " + l.title),
 		ListArchive: p.Publication.Web + "/editions",
-		Unsubscribe: links.Unsubscribe,
+		Unsubscribe: p.unsubscribeURL(tokens),
 		FeedbackID:  feedbackID(l.issue.Key, l.list, p.Publication.Name),
 		Bulk:        true,
 		Text:        text, HTML: html,
+		Boundary: "part-" + l.issue.SHA256()[:32],
 	}, nil
 }
 
-// links returns the links of the subscriber behind ref.
-func (p *Press) links(ref, list string) templates.Links {
-	return templates.Links{
-		Unsubscribe: p.Publication.Web + "/u/" + p.Keys.Unsubscribe(ref, list),
-		Preferences: p.Publication.Web + "/preferences/" + p.Keys.Preferences(ref),
-	}
+func (l letter) messageID(d dispatch.Delivery) string {
+	return d.MessageID + "@" + senderDomain(l.press.Sender.From.Address)
+}
+
+// tokens are what is one reader's own in the links of a mail.
+type tokens struct{ unsubscribe, preferences string }
+
+func (p *Press) tokens(ref, list string) tokens {
+	return tokens{p.Keys.Unsubscribe(ref, list), p.Keys.Preferences(ref)}
+}
+
+func (p *Press) unsubscribeURL(t tokens) string { return p.Publication.Web + "/u/" + t.unsubscribe }
+
+func (p *Press) preferencesURL(t tokens) string {
+	return p.Publication.Web + "/preferences/" + t.preferences
 }
 
 func senderDomain(address string) string {

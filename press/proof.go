@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/zotpaper/zotpaper/edition"
 	"github.com/zotpaper/zotpaper/mailer"
@@ -20,15 +21,17 @@ type Specimen struct {
 
 // Specimen returns a copy of issue as a reader would get it, checked.
 func (p *Press) Specimen(issue templates.Issue, title, list string) (Specimen, error) {
-	l := letter{press: p, issue: issue, title: title, list: list}
-	_, raw, err := l.Compose(p.specimen(issue.Key, "reader@example.org"))
-	if err == nil {
-		err = mailer.Check(raw)
+	d := p.specimen(issue.Key, specimenAddress)
+	l, err := p.newLetter(issue, title, list, "", d.Started)
+	if err != nil {
+		return Specimen{}, err
 	}
+	_, raw, err := l.Compose(d)
 	if err != nil {
 		return Specimen{}, fmt.Errorf("specimen of %s: %w", issue.Key, err)
 	}
-	html, text := issue.For(p.links(specimenRef, list))
+	t := p.tokens(specimenRef, list)
+	html, text := issue.For(templates.Links{Unsubscribe: p.unsubscribeURL(t), Preferences: p.preferencesURL(t)})
 	return Specimen{raw, html, text}, nil
 }
 
@@ -68,23 +71,23 @@ func (p *Press) TestSend(ctx context.Context, d Draft, to []string) ([]TestResul
 	if d.Issue.HTML == "" {
 		return nil, fmt.Errorf("test %s: %w", d.Edition.Key, templates.ErrEmpty)
 	}
-	l := letter{press: p, issue: d.Issue, title: d.Edition.Title, list: d.Edition.List, mark: "[Test] "}
-	type copy struct {
+	l, err := p.newLetter(d.Issue, d.Edition.Title, d.Edition.List, "[Test] ", p.Now().Truncate(time.Second))
+	if err != nil {
+		return nil, err
+	}
+	type letterTo struct {
 		envelope mailer.Envelope
 		raw      []byte
 	}
-	var copies []copy
+	var letters []letterTo
 	for i, address := range to {
 		delivery := p.specimen(d.Edition.Key, address)
 		delivery.MessageID += fmt.Sprintf(".%d", i)
 		envelope, raw, err := l.Compose(delivery)
-		if err == nil {
-			err = mailer.Check(raw)
-		}
 		if err != nil {
 			return nil, fmt.Errorf("test copy to %s: %w", address, err)
 		}
-		copies = append(copies, copy{envelope, raw})
+		letters = append(letters, letterTo{envelope, raw})
 	}
 	conn, err := p.Dispatcher.Relay.Dial(ctx)
 	if err != nil {
@@ -93,7 +96,7 @@ func (p *Press) TestSend(ctx context.Context, d Draft, to []string) ([]TestResul
 	defer conn.Close()
 	var results []TestResult
 	var failed []error
-	for i, c := range copies {
+	for i, c := range letters {
 		result := TestResult{To: to[i]}
 		reply, err := conn.Send(ctx, c.envelope, c.raw)
 		if err != nil {

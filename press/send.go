@@ -8,7 +8,6 @@ import (
 
 	"github.com/zotpaper/zotpaper/dispatch"
 	"github.com/zotpaper/zotpaper/edition"
-	"github.com/zotpaper/zotpaper/mailer"
 )
 
 // A Dispatched says how far an edition has come.
@@ -65,9 +64,13 @@ func (p *Press) Dispatch(ctx context.Context, r Record, who string, progress fun
 	if err != nil {
 		return out, err
 	}
-	l := letter{press: p, issue: issue, title: r.Title, list: r.List}
-	if err := p.proofread(l); err != nil {
-		return out, fmt.Errorf("dispatch %s: %w", r.Key, err)
+	// Composed and checked before any connection is opened: what is wrong with
+	// it would be wrong in every copy.
+	compose := func(started time.Time) (dispatch.Letter, error) {
+		return p.newLetter(issue, r.Title, r.List, "", started)
+	}
+	if _, err := compose(r.Frozen); err != nil {
+		return out, err
 	}
 	if r.State == edition.Frozen {
 		err := p.change(ctx, func(ctx context.Context, ch *change) (err error) {
@@ -82,7 +85,7 @@ func (p *Press) Dispatch(ctx context.Context, r Record, who string, progress fun
 		}
 		out.Record.State = edition.Dispatching
 	}
-	out.Tally, err = p.Dispatcher.Run(ctx, r.Key, r.ID, l, progress)
+	out.Tally, err = p.Dispatcher.Run(ctx, r.Key, r.ID, compose, progress)
 	if err != nil {
 		return out, err
 	}
@@ -96,19 +99,12 @@ func (p *Press) Dispatch(ctx context.Context, r Record, who string, progress fun
 	return out, err
 }
 
-// proofread composes a specimen of l and checks it, before any connection is
-// opened: what is wrong with it would be wrong in every copy.
-func (p *Press) proofread(l letter) error {
-	_, raw, err := l.Compose(p.specimen(l.issue.Key, "reader@example.org"))
-	if err != nil {
-		return err
-	}
-	return mailer.Check(raw)
-}
-
 // specimenRef stands for no subscriber: links made with it are well formed and
 // lead to a page that says so.
 const specimenRef = "aaaaaaaaaaaaaaaa"
+
+// specimenAddress is whom a specimen is made out to.
+const specimenAddress = "reader@example.org"
 
 // specimen returns a delivery to address that is in no ledger.
 func (p *Press) specimen(key edition.Key, address string) dispatch.Delivery {
