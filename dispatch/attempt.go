@@ -38,7 +38,7 @@ func (r *run) dial(ctx context.Context) (*mailer.Conn, error) {
 	case err == nil:
 		return conn, nil
 	case ctx.Err() != nil:
-		return nil, nil
+		return nil, nil //nolint:nilerr // the caller looks at ctx
 	case mailer.OurFault(err):
 		return nil, &StopError{r.hold.key, err}
 	}
@@ -49,7 +49,7 @@ func (r *run) dial(ctx context.Context) (*mailer.Conn, error) {
 	r.Log.Warn("cannot connect to the mail server", "edition", r.hold.key.String(), "failures", failures, "error", err)
 	pause := min(time.Second<<min(failures, 8), longestPause)
 	if err := r.wait(ctx, pause); err != nil {
-		return nil, nil // ctx ended; the caller sees it
+		return nil, nil //nolint:nilerr // the caller looks at ctx
 	}
 	return nil, nil
 }

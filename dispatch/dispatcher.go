@@ -86,11 +86,10 @@ func (d *Dispatcher) Run(ctx context.Context, key edition.Key, editionID int64, 
 type run struct {
 	*Dispatcher
 	hold     *hold
+	clerk    *clerk
 	letter   Letter
 	progress func(Tally)
 	pace     pacer
-
-	claiming sync.Mutex // one claim at a time: two would ask for the same row
 
 	mu       sync.Mutex
 	tally    Tally
@@ -110,6 +109,9 @@ func (r *run) work(ctx context.Context) error {
 	if r.progress != nil {
 		keepers.Go(func() { r.report(done) })
 	}
+	// The ledger is written past ctx's end too: outcomes must not be lost.
+	r.clerk = &clerk{hold: r.hold, requests: make(chan request, max(r.Connections, 1))}
+	keepers.Go(func() { r.clerk.work(context.WithoutCancel(ctx), r.suppressed) })
 	var workers sync.WaitGroup
 	for range max(r.Connections, 1) {
 		workers.Go(func() {
@@ -119,6 +121,7 @@ func (r *run) work(ctx context.Context) error {
 		})
 	}
 	workers.Wait()
+	close(r.clerk.requests)
 	close(done)
 	keepers.Wait()
 	return context.Cause(ctx)
@@ -162,41 +165,60 @@ func (r *run) report(done <-chan struct{}) {
 }
 
 // deliverAll delivers, over one connection at a time, until nothing is left
-// that it could deliver.
+// that it could deliver. An error means that nothing further must be begun.
 func (r *run) deliverAll(ctx context.Context) error {
-	var conn *mailer.Conn
-	defer func() { r.hangUp(conn) }()
 	for ctx.Err() == nil {
 		if !r.Ledger.Now().Before(r.hold.expires) {
 			return r.hold.expire(ctx)
 		}
-		if conn == nil {
-			ready, left, err := r.awaitDue(ctx)
-			switch {
-			case ctx.Err() != nil:
-				return nil // work says why
-			case err != nil || !left:
-				return err
-			case !ready:
-				continue
-			}
-			if conn, err = r.dial(ctx); err != nil || conn == nil {
-				if err != nil {
-					return err
-				}
-				continue
-			}
+		ready, left, err := r.awaitDue(ctx)
+		switch {
+		case ctx.Err() != nil:
+			return nil //nolint:nilerr // work says why it ended
+		case err != nil || !left:
+			return err
+		case !ready:
+			continue
 		}
-		more, err := r.deliverNext(ctx, conn)
+		conn, err := r.dial(ctx)
 		if err != nil {
 			return err
 		}
-		if !more || !conn.Usable() {
-			r.hangUp(conn) // no server likes a guest who only waits
-			conn = nil
+		if conn == nil {
+			continue
+		}
+		if err := r.deliverOver(ctx, conn); err != nil {
+			return err
 		}
 	}
 	return nil
+}
+
+// deliverOver delivers over conn for as long as it lasts and anything is due.
+// When it returns, every delivery it began has its outcome in the ledger.
+func (r *run) deliverOver(ctx context.Context, conn *mailer.Conn) error {
+	defer r.hangUp(conn) // no server likes a guest who only waits
+	var last *settled
+	var stop error
+	for stop == nil && conn.Usable() && r.Ledger.Now().Before(r.hold.expires) {
+		if r.pace.take(ctx) != nil || ctx.Err() != nil {
+			break
+		}
+		d, ok, err := r.clerk.ask(last, true)
+		if err != nil || !ok {
+			return err
+		}
+		r.begun(d)
+		// From here on the conversation is finished whatever happens to ctx:
+		// one that is cut after the final dot leaves the reader's copy in
+		// doubt.
+		var o outcome
+		o, stop = r.attempt(context.WithoutCancel(ctx), conn, d)
+		r.ended(o.state)
+		last = &settled{d, o}
+	}
+	_, _, err := r.clerk.ask(last, false)
+	return errors.Join(stop, err)
 }
 
 // awaitDue waits until some delivery is due, for a minute at most. left is
@@ -222,56 +244,37 @@ func (r *run) hangUp(conn *mailer.Conn) {
 	}
 }
 
-// deliverNext takes the next due delivery and sees it through to an outcome in
-// the ledger; more is false if none was due. An error means that nothing
-// further must be begun.
-func (r *run) deliverNext(ctx context.Context, conn *mailer.Conn) (more bool, err error) {
-	if err := r.pace.take(ctx); err != nil {
-		return true, nil // ctx ended
-	}
-	r.claiming.Lock()
-	d, state, ok, err := r.hold.claim(ctx)
-	r.claiming.Unlock()
-	if err != nil || !ok {
-		if ctx.Err() != nil {
-			err = nil
-		}
-		return false, err
-	}
-	r.begun(d)
-	if state == Suppressed {
-		r.ended(d, Suppressed)
-		return true, nil
-	}
-	// From here on the conversation is finished whatever happens to ctx: one
-	// that is cut after the final dot leaves the reader's copy in doubt.
-	ctx = context.WithoutCancel(ctx)
-	o, stop := r.attempt(ctx, conn, d)
-	if err := r.hold.record(ctx, d, o); err != nil {
-		return false, errors.Join(err, stop)
-	}
-	r.ended(d, o.state)
-	return true, stop
-}
-
 // begun and ended keep the tally that is shown while the dispatch goes on; the
 // one that counts is the ledger's.
 func (r *run) begun(d Delivery) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.take(d)
+	r.tally.Sending++
+}
+
+func (r *run) ended(s State) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.tally.Sending = max(0, r.tally.Sending-1)
+	*r.tally.count(s)++
+}
+
+// suppressed counts a delivery that ended without an attempt.
+func (r *run) suppressed(d Delivery) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.take(d)
+	r.tally.Suppressed++
+}
+
+// take counts d out of those that wait. Callers hold r.mu.
+func (r *run) take(d Delivery) {
 	from := &r.tally.Pending
 	if d.Attempts > 1 && r.tally.Deferred > 0 {
 		from = &r.tally.Deferred
 	}
 	*from = max(0, *from-1)
-	r.tally.Sending++
-}
-
-func (r *run) ended(d Delivery, s State) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.tally.Sending = max(0, r.tally.Sending-1)
-	*r.tally.count(s)++
 }
 
 func (r *run) wait(ctx context.Context, d time.Duration) error {

@@ -21,9 +21,10 @@
 //
 // # What a crash leaves behind
 //
-// A row is committed as sending before its SMTP conversation begins and with
-// its outcome after the reply was read. A process that dies in between leaves
-// at most one such row for each of its connections. Whoever takes the dispatch
+// A row is committed as sending before its SMTP conversation begins, and its
+// outcome before the same connection begins another; the connections share
+// transactions, see clerk. A process that dies leaves at most one row in the
+// state sending for each of its connections. Whoever takes the dispatch
 // over, told by an expired lease that the owner is gone, finds them in doubt:
 // the server may have taken the message. [InDoubt] says what happens then;
 // if the message is sent again it has the same Message-ID.

@@ -3,12 +3,10 @@ package dispatch
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
 	"time"
 
 	"github.com/zotpaper/zotpaper/internal/database"
-	"github.com/zotpaper/zotpaper/mailer"
 )
 
 // A Ledger is the record of who gets an edition and what became of it. It
@@ -114,96 +112,6 @@ func (l Ledger) Troubles(ctx context.Context, editionID int64, limit int) ([]Tro
 		list = append(list, t)
 	}
 	return list, rows.Err()
-}
-
-// claimNext takes the next delivery that is due. Choosing, marking and asking
-// whether the reader may still be mailed are one statement: nobody else can
-// take the row, and once an unsubscribe was committed the row cannot become
-// sending.
-const claimNext = `
-	UPDATE deliveries
-	SET    state = CASE WHEN EXISTS (SELECT 1 FROM mailable
-	                                 WHERE mailable.list = $1 AND mailable.subscriber_id = deliveries.subscriber_id)
-	                    THEN 'sending' ELSE 'suppressed' END,
-	       attempts = attempts + 1, next_attempt_at = NULL, fence = $2, changed_at = $3
-	WHERE  edition_id = $4
-	AND    state IN ('pending', 'deferred')
-	AND    position = COALESCE(
-	           (SELECT position FROM deliveries
-	            WHERE  edition_id = $4 AND state = 'pending'
-	            ORDER BY position LIMIT 1),
-	           (SELECT position FROM deliveries
-	            WHERE  edition_id = $4 AND state = 'deferred' AND next_attempt_at <= $3
-	            ORDER BY position LIMIT 1))
-	RETURNING position, ref, address, name, attempts, state`
-
-// claim takes the next due delivery of the dispatch h for sending. State is
-// Sending, or Suppressed if the reader must not be mailed any more; ok is
-// false if none is due.
-func (h *hold) claim(ctx context.Context) (d Delivery, s State, ok bool, err error) {
-	now := database.Time{Time: h.ledger.Now()}
-	err = h.ledger.DB.Transact(ctx, func(ctx context.Context, tx *sql.Tx) error {
-		if err := h.check(ctx, tx); err != nil {
-			return err
-		}
-		row := tx.QueryRowContext(ctx, claimNext, h.list, h.fence, now, h.editionID)
-		return row.Scan(&d.Position, &d.Ref, &d.Address, &d.Name, &d.Attempts, &s)
-	})
-	switch {
-	case errors.Is(err, sql.ErrNoRows):
-		return d, "", false, nil
-	case err != nil:
-		return d, "", false, fmt.Errorf("claim a delivery: %w", err)
-	}
-	d.Edition, d.Started = h.key, h.started
-	d.MessageID = messageID(h.key, d.Ref)
-	return d, s, true, nil
-}
-
-const recordOutcome = `
-	UPDATE deliveries
-	SET    state = $1, next_attempt_at = $2, in_doubt = in_doubt + $3,
-	       attempts = attempts - $4,
-	       reply_code = $5, reply_enhanced = $6, reply_text = $7, changed_at = $8
-	WHERE  edition_id = $9 AND position = $10 AND state = 'sending' AND fence = $11`
-
-// An outcome is what became of one attempt.
-type outcome struct {
-	state   State
-	next    time.Time // of Deferred
-	doubt   bool      // the final dot was written and no reply read
-	uncount bool      // it was not the recipient's attempt: we were at fault
-	reply   mailer.Reply
-}
-
-// replyTextLimit bounds what is kept of a server's words.
-const replyTextLimit = 500
-
-// record writes the outcome of d. It fails with errFenced if another process
-// has taken the dispatch over meanwhile.
-func (h *hold) record(ctx context.Context, d Delivery, o outcome) error {
-	text := o.reply.Text
-	if len(text) > replyTextLimit {
-		text = text[:replyTextLimit]
-	}
-	result, err := h.ledger.DB.ExecContext(ctx, recordOutcome,
-		string(o.state), database.Time{Time: o.next}, toInt(o.doubt), toInt(o.uncount),
-		o.reply.Code, o.reply.Enhanced, text, database.Time{Time: h.ledger.Now()},
-		h.editionID, d.Position, h.fence)
-	if err != nil {
-		return fmt.Errorf("record delivery %d: %w", d.Position, err)
-	}
-	if n, err := result.RowsAffected(); err != nil || n != 1 {
-		return errors.Join(fmt.Errorf("record delivery %d: %w", d.Position, errFenced), err)
-	}
-	return nil
-}
-
-func toInt(b bool) int {
-	if b {
-		return 1
-	}
-	return 0
 }
 
 const nextDue = `
