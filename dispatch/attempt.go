@@ -14,6 +14,11 @@ const (
 	// over all connections, before the dispatch stops and says so. With the
 	// pauses between them that is about a minute of trying.
 	patience = 12
+	// refusals is how many recipients in a row may be refused by what looks
+	// like a policy against us before the dispatch stops. One may have a
+	// server of their own that wants nothing of us; that must not cost the
+	// others their paper.
+	refusals = 3
 	// longestPause bounds the pause between two tries to connect.
 	longestPause = 10 * time.Second
 )
@@ -65,7 +70,7 @@ func (r *run) failed() int {
 func (r *run) succeeded() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.failures = 0
+	r.failures, r.refused = 0, 0
 }
 
 // attempt holds one SMTP conversation for d and returns what became of it.
@@ -105,20 +110,41 @@ func (r *run) judge(d Delivery, err error) (o outcome, stop error) {
 		}
 		return again, r.broke(err)
 	case mailer.OurFault(err):
-		// The reader is not to blame and keeps the turn.
-		return outcome{state: Pending, uncount: true, reply: again.reply}, &StopError{d.Edition, err}
+		// The recipient is not to blame: it counts as no attempt of theirs,
+		// and never as a rejection.
+		again.uncount = true
+		if r.refusedAgain() < refusals {
+			return r.unlessExpired(again), nil
+		}
+		again.state, again.next = Pending, time.Time{}
+		return again, &StopError{d.Edition, err}
 	case mailer.Permanent(err):
 		r.succeeded()
 		return outcome{state: Rejected, reply: again.reply}, nil
 	case refused != nil:
 		r.succeeded()
-		if !again.next.Before(r.hold.expires) {
-			again.state, again.next = Expired, time.Time{}
-		}
-		return again, nil
+		return r.unlessExpired(again), nil
 	}
 	// The conversation broke before the final dot: nothing was sent.
 	return outcome{state: Pending, reply: again.reply}, r.broke(err)
+}
+
+// unlessExpired turns a deferral into an end if the edition is too old for
+// another attempt.
+func (r *run) unlessExpired(again outcome) outcome {
+	if !again.next.Before(r.hold.expires) {
+		again.state, again.next = Expired, time.Time{}
+	}
+	return again
+}
+
+// refusedAgain counts a refusal of us and returns how many there were in a
+// row.
+func (r *run) refusedAgain() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.refused++
+	return r.refused
 }
 
 // broke counts a broken conversation and says whether to stop over it.
