@@ -123,7 +123,7 @@ func (r *run) judge(d Delivery, err error) (o outcome, stop error) {
 		return outcome{state: Rejected, reply: again.reply}, nil
 	case refused != nil:
 		r.succeeded()
-		return r.unlessExpired(again), nil
+		return r.unlessExpired(again), nil //nolint:nilerr // the recipient's error stops nothing
 	}
 	// The conversation broke before the final dot: nothing was sent.
 	return outcome{state: Pending, reply: again.reply}, r.broke(err)

@@ -74,7 +74,7 @@ func TestKill(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer db.Close()
+	t.Cleanup(func() { _ = db.Close() }) // the file goes with the test
 	tr := newTrial(t, db, readers, nil)
 	random := rand.New(rand.NewPCG(seed, seed))
 	kills := 0

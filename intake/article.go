@@ -19,7 +19,7 @@ func (f Folder) article(file filed, p *pictures) (a edition.Article, warnings []
 	// one of them panic costs one article, not the edition.
 	defer func() {
 		if r := recover(); r != nil {
-			refusal = &Refusal{file.name, 0, fmt.Sprintf("it cannot be read: %v", r)}
+			refusal = &Refusal{file.name, 0, fmt.Sprintf("it cannot be read (%v); simplify what is unusual in it", r)}
 		}
 	}()
 	refuse := func(line int, reason string) (edition.Article, []Refusal, *Refusal) {

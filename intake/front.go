@@ -90,8 +90,11 @@ func parseFront(front string) (frontMatter, *fault) {
 	for _, t := range lexer.Tokenize(front) {
 		// References have no use here, and a handful of them unfolds into
 		// gigabytes.
-		if t.Type == token.AnchorType || t.Type == token.AliasType {
+		switch t.Type {
+		case token.AnchorType, token.AliasType:
 			return m, faultAt(frontLine+t.Position.Line-1, "anchors and aliases (& and *) are not taken; put the text in quotes")
+		case token.TagType:
+			return m, faultAt(frontLine+t.Position.Line-1, "tags (!) are not taken; put the text in quotes")
 		}
 	}
 	err := yaml.UnmarshalWithOptions([]byte(front), &m, yaml.Strict())
@@ -278,7 +281,7 @@ func checkURL(s string, schemes ...string) error {
 	case err != nil || len(s) > 2000 || strings.ContainsAny(s, " \t\n<>\"`{}|\\^"):
 		return fmt.Errorf("%.80q is no address", s)
 	case !slices.Contains(schemes, u.Scheme):
-		return fmt.Errorf("%.80q does not begin with %s:", s, schemes[0])
+		return fmt.Errorf("%.80q does not begin with %q", s, schemes[0]+":")
 	case u.Scheme == "https" && (u.Host == "" || u.User != nil):
 		return fmt.Errorf("%.80q names no server", s)
 	}

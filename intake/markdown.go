@@ -52,7 +52,8 @@ func (r *reader) read(source string, first int) ([]edition.Block, *fault) {
 	}
 	doc, err := html.Parse(bytes.NewReader(policy().SanitizeBytes(page.Bytes())))
 	if err != nil {
-		return nil, faultAt(first, "%v", err)
+		// The parser gives up on nothing but too many elements in each other.
+		return nil, faultAt(first, "lists or quotes are nested too deep: %v", err)
 	}
 	c := &converter{reader: r}
 	blocks := c.blocks(findBody(doc), 0)

@@ -147,7 +147,7 @@ func scale(source []byte) ([]byte, string, *fault) {
 	picture := turn(shrink(decoded, format == "jpeg" && turnsSide(orientation(source))), orientation(source))
 	var b bytes.Buffer
 	if format != "jpeg" {
-		if err := (&png.Encoder{CompressionLevel: png.BestCompression}).Encode(&b, picture); err != nil {
+		if err := png.Encode(&b, picture); err != nil {
 			return nil, "", faultAt(0, "%v", err)
 		}
 		if b.Len() <= pngLimit || !picture.Opaque() {
