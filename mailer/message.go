@@ -44,8 +44,9 @@ var (
 	messageID = regexp.MustCompile(`^[A-Za-z0-9.+_-]+@[A-Za-z0-9.-]+$`)
 	listID    = regexp.MustCompile(`^[a-z0-9-]+(\.[A-Za-z0-9-]+)+$`)
 	plainURL  = regexp.MustCompile(`^https://[A-Za-z0-9.-]+(:[0-9]+)?/[A-Za-z0-9._~/-]*$`)
-	// Of the characters that need no quotes. https://www.rfc-editor.org/rfc/rfc2046#section-5.1.1
-	boundaryForm = regexp.MustCompile(`^[A-Za-z0-9-]{16,70}$`)
+	// Of the characters that need no quotes, and no longer than the line of its
+	// field has room for. https://www.rfc-editor.org/rfc/rfc2046#section-5.1.1
+	boundaryForm = regexp.MustCompile(`^[A-Za-z0-9-]{16,68}$`)
 	feedbackID   = regexp.MustCompile(`^[A-Za-z0-9._-]*:[A-Za-z0-9._-]*:[A-Za-z0-9._-]*:[A-Za-z0-9]{5,15}$`)
 )
 
@@ -105,6 +106,9 @@ func (m Message) check() error {
 	for name, part := range map[string]string{"plain text": m.Text, "HTML": m.HTML} {
 		if part == "" {
 			errs = append(errs, fmt.Errorf("the %s is empty", name))
+		}
+		if m.Boundary != "" && strings.Contains(part, m.Boundary) {
+			errs = append(errs, fmt.Errorf("boundary: %q stands in the %s", m.Boundary, name))
 		}
 	}
 	return errors.Join(errs...)

@@ -75,6 +75,9 @@ MIME-Version: 1.0
 	if diff := cmp.Diff(want, fields); diff != "" || !ok {
 		t.Errorf("header (-want +got):\n%s", diff)
 	}
+	m := specimen()
+	m.Boundary = strings.Repeat("b", 68)
+	checkHeaderLines(t, head(compose(t, m)))
 	if ok, _ := regexp.MatchString(`^multipart/alternative;\r\n boundary=[A-Za-z0-9-]+$`, rest); !ok {
 		t.Errorf("Content-Type: got %q", rest)
 	}
@@ -246,6 +249,9 @@ func TestComposeRefuses(t *testing.T) {
 		"a list's name that needs encoding":      {func(m *Message) { m.ListName = "Édition" }, "List-Id"},
 		"a list's name with an id in it":         {func(m *Message) { m.ListName = "News <other.example>" }, "List-Id"},
 		"a sender of the feedback too short":     {func(m *Message) { m.FeedbackID = "a:b:c:d" }, "Feedback-ID"},
+		"a boundary that a text holds":           {func(m *Message) { m.Boundary = "part-0123456789abcdef"; m.Text += "--part-0123456789abcdef\n" }, "boundary"},
+		"a boundary that needs quotes":           {func(m *Message) { m.Boundary = "=_0123456789abcdef" }, "boundary"},
+		"a boundary beyond its line":             {func(m *Message) { m.Boundary = strings.Repeat("b", 69) }, "boundary"},
 		"a feedback of three fields":             {func(m *Message) { m.FeedbackID = "a:b:zotpaper" }, "Feedback-ID"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -74,7 +74,7 @@ func NewStencil(specimen Message, tokens ...string) (*Stencil, error) {
 // softBreak is how quoted-printable ends a line that goes on.
 //
 // https://www.rfc-editor.org/rfc/rfc2045#section-6.7
-var softBreak = []byte("=\r\n")
+const softBreak = "=\r\n"
 
 // cut returns the gaps that token leaves in body, however often it stands
 // there and wherever lines break it.
@@ -83,7 +83,7 @@ func cut(body []byte, token string, number int) []gap {
 	text := make([]byte, 0, len(body))
 	origin := make([]int, 0, len(body))
 	for i := 0; i < len(body); {
-		if bytes.HasPrefix(body[i:], softBreak) {
+		if bytes.HasPrefix(body[i:], []byte(softBreak)) {
 			i += len(softBreak)
 			continue
 		}
@@ -139,10 +139,10 @@ func (s *Stencil) Compose(dst []byte, own Own) ([]byte, error) {
 // checkOwn checks the fields that are a reader's own.
 func (m Message) checkOwn() error {
 	if !messageID.MatchString(m.ID) {
-		return fmt.Errorf("Message-ID: %q is not of the form it must have", m.ID) //nolint:revive // the name of the field
+		return fmt.Errorf("Message-ID: %q is not of the form it must have", m.ID)
 	}
 	if (m.ListID != "" || m.Unsubscribe != "") && !plainURL.MatchString(m.Unsubscribe) {
-		return fmt.Errorf("List-Unsubscribe: %q is not of the form it must have", m.Unsubscribe) //nolint:revive // the name of the field
+		return fmt.Errorf("List-Unsubscribe: %q is not of the form it must have", m.Unsubscribe)
 	}
 	return nil
 }
