@@ -1,7 +1,6 @@
 package demo
 
 import (
-	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -113,18 +112,6 @@ func TestPageIsAccessible(t *testing.T) {
 	s := samplePage(t, Received{To: "zoe@example.org", Raw: []byte(sampleMail)})
 	b := browsertest.Start(t)
 	for _, path := range []string{"/inbox/", "/inbox/1?view=text"} {
-		for _, scheme := range []browsertest.Scheme{browsertest.Light, browsertest.Dark} {
-			for _, width := range []int{1280, 375} {
-				t.Run(fmt.Sprintf("%s %s at %d", path, scheme, width), func(t *testing.T) {
-					b.Open(t, s.URL+path, width, scheme)
-					for _, v := range b.Violations(t) {
-						t.Error(v)
-					}
-					if over := browsertest.Eval[int](t, b, `document.documentElement.scrollWidth - window.innerWidth`); over > 0 {
-						t.Errorf("the page is %d pixels wider than the window", over)
-					}
-				})
-			}
-		}
+		b.Accessible(t, path, s.URL+path, 1280, 375)
 	}
 }

@@ -62,7 +62,7 @@ func compose(started time.Time) (Letter, error) { return plain{started}, nil }
 // that knows both.
 type trial struct {
 	*Dispatcher
-	t       *testing.T
+	t       testing.TB
 	clock   *clock
 	people  *subscribers.Store
 	server  *smtptest.Server
@@ -76,7 +76,7 @@ const insertTestEdition = `
 
 // newTrial freezes an edition for n readers, reader1@example.org and on, which
 // expires after 20 hours. script is the mail server's.
-func newTrial(t *testing.T, db *database.DB, n int, script func(smtptest.Event) smtptest.Answer) *trial {
+func newTrial(t testing.TB, db *database.DB, n int, script func(smtptest.Event) smtptest.Answer) *trial {
 	t.Helper()
 	c := &clock{now: time.Date(2026, 2, 8, 16, 0, 0, 0, time.UTC)}
 	people := &subscribers.Store{DB: db, Now: c.Now}

@@ -2,7 +2,6 @@ package templates
 
 import (
 	"bytes"
-	"fmt"
 	"html/template"
 	"strings"
 	"testing"
@@ -14,21 +13,8 @@ func TestAccessibility(t *testing.T) {
 	issue := render(t, sampleEdition())
 	mail, web := browsertest.Serve(t, issue.HTML), browsertest.Serve(t, issue.Web)
 	b := browsertest.Start(t)
-	for name, url := range map[string]string{"mail": mail, "web": web} {
-		for _, scheme := range []browsertest.Scheme{browsertest.Light, browsertest.Dark} {
-			for _, width := range []int{600, 375} {
-				t.Run(fmt.Sprintf("A5 %s %s at %d has no WCAG A or AA violation", name, scheme, width), func(t *testing.T) {
-					b.Open(t, url, width, scheme)
-					for _, v := range b.Violations(t) {
-						t.Error(v)
-					}
-					if over := browsertest.Eval[int](t, b, `document.documentElement.scrollWidth - window.innerWidth`); over > 0 {
-						t.Errorf("the page is %d pixels wider than the window", over)
-					}
-				})
-			}
-		}
-	}
+	b.Accessible(t, "A5 mail", mail, 600, 375)
+	b.Accessible(t, "A5 web", web, 600, 375)
 }
 
 // TestAccessibilityIsJudged shows that the judge of the test above is awake.

@@ -1,7 +1,6 @@
 package web
 
 import (
-	"fmt"
 	"testing"
 
 	"github.com/zotpaper/zotpaper/internal/browsertest"
@@ -18,19 +17,7 @@ func TestPagesAreAccessible(t *testing.T) {
 		"bad link":    "/u/x",
 	}
 	for name, path := range pages {
-		for _, scheme := range []browsertest.Scheme{browsertest.Light, browsertest.Dark} {
-			for _, width := range []int{1000, 320} {
-				t.Run(fmt.Sprintf("%s %s at %d", name, scheme, width), func(t *testing.T) {
-					b.Open(t, s.URL+path, width, scheme)
-					for _, v := range b.Violations(t) {
-						t.Error(v)
-					}
-					if over := browsertest.Eval[int](t, b, `document.documentElement.scrollWidth - window.innerWidth`); over > 0 {
-						t.Errorf("the page is %d pixels wider than the window", over)
-					}
-				})
-			}
-		}
+		b.Accessible(t, name, s.URL+path, 1000, 320)
 	}
 }
 

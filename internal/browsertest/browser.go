@@ -165,3 +165,22 @@ func (b *Browser) Violations(t *testing.T) []string {
 	}
 	return lines
 }
+
+// Accessible checks the page at url in windows of the widths given, light and
+// dark: no violation of WCAG A or AA, and nothing wider than the window.
+func (b *Browser) Accessible(t *testing.T, name, url string, widths ...int) {
+	t.Helper()
+	for _, scheme := range []Scheme{Light, Dark} {
+		for _, width := range widths {
+			t.Run(fmt.Sprintf("%s %s at %d", name, scheme, width), func(t *testing.T) {
+				b.Open(t, url, width, scheme)
+				for _, v := range b.Violations(t) {
+					t.Error(v)
+				}
+				if over := Eval[int](t, b, `document.documentElement.scrollWidth - window.innerWidth`); over > 0 {
+					t.Errorf("the page is %d pixels wider than the window", over)
+				}
+			})
+		}
+	}
+}
