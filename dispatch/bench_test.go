@@ -60,7 +60,7 @@ func listen(b *testing.B) int {
 	if err != nil {
 		b.Fatal(err)
 	}
-	b.Cleanup(func() { l.Close() })
+	b.Cleanup(func() { _ = l.Close() }) // ends the goroutine below
 	go func() {
 		for {
 			c, err := l.Accept()
@@ -73,14 +73,14 @@ func listen(b *testing.B) int {
 	return l.Addr().(*net.TCPAddr).Port
 }
 
-// swallow answers one conversation.
+// swallow answers one conversation. A client that is gone ends it.
 func swallow(c net.Conn) {
-	defer c.Close()
+	defer func() { _ = c.Close() }()
 	r, w := bufio.NewReaderSize(c, 64<<10), bufio.NewWriter(c)
 	say := func(line string) {
-		w.WriteString(line + "\r\n")
+		_, _ = w.WriteString(line + "\r\n")
 		if r.Buffered() == 0 {
-			w.Flush()
+			_ = w.Flush()
 		}
 	}
 	say("220 sink")
