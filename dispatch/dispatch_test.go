@@ -99,7 +99,7 @@ func newTrial(t testing.TB, db *database.DB, n int, script func(smtptest.Event) 
 	tr := &trial{
 		Dispatcher: &Dispatcher{
 			Ledger:      Ledger{DB: db, Now: c.Now},
-			Relay:       mailer.Relay{Host: server.Host(), Port: server.Port(), TLS: mailer.TLSNone, Timeout: 20 * time.Second},
+			Relay:       mailer.Relay{Host: server.Host(), Port: server.Port(), TLS: mailer.TLSNone, Timeout: 20 * time.Second, Pipelining: true},
 			Connections: 4, OnInDoubt: Resend, Owner: "test:1", Log: slog.New(slog.DiscardHandler), Wait: c.Wait,
 		},
 		t: t, clock: c, people: people, server: server,

@@ -21,6 +21,10 @@ type Conn struct {
 	timeout time.Duration
 	maxSize int64
 	usable  bool
+
+	// pipelining lets the commands of an envelope go out together.
+	// https://www.rfc-editor.org/rfc/rfc2920
+	pipelining bool
 }
 
 // An Envelope is whom a message is from and to, as mail servers see it.
@@ -92,32 +96,101 @@ func isWireForm(raw []byte) bool {
 
 // transact holds one mail transaction.
 func (c *Conn) transact(env Envelope, raw []byte) (Reply, error) {
-	for _, step := range []struct{ name, command string }{
+	commands := []command{
 		{"MAIL", "MAIL FROM:<" + env.Sender + ">"},
 		{"RCPT", "RCPT TO:<" + env.Recipient + ">"},
 		{"DATA", "DATA"},
-	} {
-		if err := c.command(step.name, step.command); err != nil {
-			return Reply{}, c.recover(err)
-		}
+	}
+	open := c.inTurn
+	if c.pipelining {
+		open = c.together
+	}
+	if err := open(commands); err != nil {
+		return Reply{}, c.recover(err)
 	}
 	return c.data(raw)
 }
 
+// A command is a line that the server answers.
+type command struct{ name, line string }
+
+// want returns what the reply to c must be, a code or its first digit.
+func (c command) want() int {
+	if c.name == "DATA" {
+		return 354
+	}
+	return 2
+}
+
+// inTurn sends each command when the one before it was answered.
+func (c *Conn) inTurn(commands []command) error {
+	for _, cmd := range commands {
+		if err := c.command(cmd); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// together sends all commands in one write and then reads all replies, which
+// costs one round trip instead of three. The last of commands is DATA.
+//
+// Whatever is refused, every reply is read: one that is left over would be
+// taken for the answer to something else.
+func (c *Conn) together(commands []command) error {
+	if err := c.inStep(commands[0].name); err != nil {
+		return err
+	}
+	var lines bytes.Buffer
+	for _, cmd := range commands {
+		lines.WriteString(cmd.line + "\r\n")
+	}
+	if err := c.write(lines.Bytes()); err != nil {
+		return err
+	}
+	var refusal error
+	for _, cmd := range commands {
+		_, err := c.reply(cmd.name, cmd.want(), c.timeout)
+		var refused *ReplyError
+		switch {
+		case err == nil:
+		case !errors.As(err, &refused) || refused.Reply.Code == 421:
+			return err
+		case refusal == nil:
+			refusal = err
+		}
+		if err == nil && cmd.name == "DATA" && refusal != nil {
+			// Nobody is to get this message and the server waits for it all
+			// the same. https://www.rfc-editor.org/rfc/rfc2920#section-3.1
+			return c.endEmpty(refusal)
+		}
+	}
+	return refusal
+}
+
+// endEmpty ends a message that has no recipient before it has begun. It
+// returns refusal, which is why.
+func (c *Conn) endEmpty(refusal error) error {
+	if err := c.write([]byte(".\r\n")); err != nil {
+		return errors.Join(err, refusal)
+	}
+	var refused *ReplyError
+	if _, err := c.reply("message", 2, 2*c.timeout); err != nil && !errors.As(err, &refused) {
+		return errors.Join(err, refusal)
+	}
+	return refusal
+}
+
 // command sends one command and reads its reply, which must be a 2yz, or a 354
 // after DATA.
-func (c *Conn) command(name, line string) error {
-	if err := c.inStep(name); err != nil {
+func (c *Conn) command(cmd command) error {
+	if err := c.inStep(cmd.name); err != nil {
 		return err
 	}
-	if err := c.write([]byte(line + "\r\n")); err != nil {
+	if err := c.write([]byte(cmd.line + "\r\n")); err != nil {
 		return err
 	}
-	want := 2
-	if name == "DATA" {
-		want = 354
-	}
-	_, err := c.reply(name, want, c.timeout)
+	_, err := c.reply(cmd.name, cmd.want(), c.timeout)
 	return err
 }
 
@@ -220,7 +293,7 @@ func (c *Conn) recover(err error) error {
 	if refused.Command == "message" {
 		return err // the transaction is over
 	}
-	if resetErr := c.command("RSET", "RSET"); resetErr != nil {
+	if resetErr := c.command(command{"RSET", "RSET"}); resetErr != nil {
 		c.cut()
 	}
 	return err

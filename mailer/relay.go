@@ -35,6 +35,10 @@ type Relay struct {
 	Timeout  time.Duration  // for each reply, twice that after the final dot; 0: five minutes
 	HELO     string         // what we call ourselves; empty: localhost
 	RootCAs  *x509.CertPool // nil: the system's
+
+	// Pipelining sends the commands of an envelope together if the server
+	// offers it: one round trip instead of three.
+	Pipelining bool
 }
 
 const (
@@ -87,6 +91,8 @@ func (r Relay) Dial(ctx context.Context) (*Conn, error) {
 			c.maxSize = n
 		}
 	}
+	offered, _ := session.Extension("PIPELINING")
+	c.pipelining = r.Pipelining && offered
 	return c, nil
 }
 

@@ -106,7 +106,7 @@ func newPress(n *newsroom, now func() time.Time) (*press.Press, error) {
 			Ledger: dispatch.Ledger{DB: n.db, Now: now},
 			Relay: mailer.Relay{
 				Host: c.SMTP.Host, Port: c.SMTP.Port, TLS: mailer.TLSMode(c.SMTP.TLS),
-				Username: c.SMTP.Username, Password: c.SMTP.Password, Timeout: c.SMTP.Timeout,
+				Username: c.SMTP.Username, Password: c.SMTP.Password, Timeout: c.SMTP.Timeout, Pipelining: c.SMTP.Pipelining,
 				HELO: localName(),
 			},
 			Connections: c.SMTP.Connections, Rate: c.SMTP.Rate,
