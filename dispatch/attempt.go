@@ -10,17 +10,19 @@ import (
 )
 
 const (
-	// patience is how many conversations in a row may break or fail to begin,
-	// over all connections, before the dispatch stops and says so. With the
-	// pauses between them that is about a minute of trying.
-	patience = 12
+	// patience is how long the mail server may be out of reach, or break every
+	// conversation, before the dispatch stops and says so. A server that is
+	// started again is back within that.
+	patience = 2 * time.Minute
 	// refusals is how many recipients in a row may be refused by what looks
 	// like a policy against us before the dispatch stops. One may have a
 	// server of their own that wants nothing of us; that must not cost the
 	// others their paper.
 	refusals = 3
-	// longestPause bounds the pause between two tries to connect.
-	longestPause = 10 * time.Second
+	// The pauses before a connection tries again, after its first failure and
+	// at most.
+	shortestPause = 200 * time.Millisecond
+	longestPause  = 10 * time.Second
 )
 
 // backoff returns how long a delivery waits after so many attempts. An edition
@@ -35,9 +37,15 @@ func backoff(attempts int) time.Duration {
 }
 
 // dial opens a connection. It returns nil without an error if there was none
-// to be had, after a pause that grows with the failures; and a *StopError if
-// the server refuses us, or if trying on looks pointless.
+// to be had this time; and a *StopError if the server refuses us, or if it has
+// been out of reach for too long. It pauses first if conversations have
+// failed lately, the longer the more of them have.
 func (r *run) dial(ctx context.Context) (*mailer.Conn, error) {
+	if pause := r.pause(); pause > 0 {
+		if err := r.wait(ctx, pause); err != nil {
+			return nil, nil //nolint:nilerr // the caller looks at ctx
+		}
+	}
 	conn, err := r.Relay.Dial(ctx)
 	switch {
 	case err == nil:
@@ -47,24 +55,36 @@ func (r *run) dial(ctx context.Context) (*mailer.Conn, error) {
 	case mailer.OurFault(err):
 		return nil, &StopError{r.hold.key, err}
 	}
-	failures := r.failed()
-	if failures >= patience {
-		return nil, &StopError{r.hold.key, err}
-	}
-	r.Log.Warn("cannot connect to the mail server", "edition", r.hold.key.String(), "failures", failures, "error", err)
-	pause := min(time.Second<<min(failures, 8), longestPause)
-	if err := r.wait(ctx, pause); err != nil {
-		return nil, nil //nolint:nilerr // the caller looks at ctx
-	}
-	return nil, nil
+	return nil, r.failed(err)
 }
 
-// failed counts a conversation that broke and returns how many have in a row.
-func (r *run) failed() int {
+// pause returns how long to wait before the next connection. It doubles with
+// every round in which all connections failed.
+func (r *run) pause() time.Duration {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.failures++
-	return r.failures
+	if r.failures == 0 {
+		return 0
+	}
+	rounds := (r.failures - 1) / max(r.Connections, 1)
+	return min(shortestPause<<min(rounds, 10), longestPause)
+}
+
+// failed counts a conversation that broke, or could not begin, because of
+// cause. It returns a *StopError if none has succeeded for longer than we have
+// patience.
+func (r *run) failed(cause error) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	now := r.Ledger.Now()
+	if r.failures++; r.failures == 1 {
+		r.failing = now
+		r.Log.Warn("trouble with the mail server; trying again", "edition", r.hold.key.String(), "error", cause)
+	}
+	if failing := now.Sub(r.failing); failing >= patience {
+		return &StopError{r.hold.key, fmt.Errorf("nothing went out for %s, the last time because: %w", failing.Round(time.Second), cause)}
+	}
+	return nil
 }
 
 func (r *run) succeeded() {
@@ -108,7 +128,7 @@ func (r *run) judge(d Delivery, err error) (o outcome, stop error) {
 		if r.OnInDoubt == Hold {
 			again.state, again.next = Held, time.Time{}
 		}
-		return again, r.broke(err)
+		return again, r.failed(err)
 	case mailer.OurFault(err):
 		// The recipient is not to blame: it counts as no attempt of theirs,
 		// and never as a rejection.
@@ -126,7 +146,7 @@ func (r *run) judge(d Delivery, err error) (o outcome, stop error) {
 		return r.unlessExpired(again), nil //nolint:nilerr // the recipient's error stops nothing
 	}
 	// The conversation broke before the final dot: nothing was sent.
-	return outcome{state: Pending, reply: again.reply}, r.broke(err)
+	return outcome{state: Pending, reply: again.reply}, r.failed(err)
 }
 
 // unlessExpired turns a deferral into an end if the edition is too old for
@@ -145,12 +165,4 @@ func (r *run) refusedAgain() int {
 	defer r.mu.Unlock()
 	r.refused++
 	return r.refused
-}
-
-// broke counts a broken conversation and says whether to stop over it.
-func (r *run) broke(err error) error {
-	if failures := r.failed(); failures >= patience {
-		return &StopError{r.hold.key, fmt.Errorf("%d conversations in a row broke, the last with: %w", failures, err)}
-	}
-	return nil
 }

@@ -93,8 +93,9 @@ type run struct {
 
 	mu       sync.Mutex
 	tally    Tally
-	failures int // conversations in a row that broke or could not begin
-	refused  int // recipients in a row for whom we were refused
+	failures int       // conversations in a row that broke or could not begin
+	failing  time.Time // when the first of them did
+	refused  int       // recipients in a row for whom we were refused
 }
 
 // work runs the connections until every recipient has an end, ctx ends, or
