@@ -103,6 +103,11 @@ func TestSampleMailsMeetTheSpecification(t *testing.T) {
 	}
 }
 
+// TestSampleMailIsValidHTML is rule A6 of the specification of the mail.
+func TestSampleMailIsValidHTML(t *testing.T) {
+	emltest.Validate(t, sampleSent(t, nil).inbox.Messages()[0].Raw)
+}
+
 // TestSignedSampleMailVerifies has the signature read by the one verifier that
 // shares its author with the signer and by one that does not.
 func TestSignedSampleMailVerifies(t *testing.T) {
