@@ -27,6 +27,14 @@ const validatorConfig = `{
 // missing the test is skipped, or fails if ZOTPAPER_NO_SKIP is set.
 func Validate(t *testing.T, raw []byte) {
 	t.Helper()
+	for _, finding := range validate(t, raw) {
+		t.Errorf("A6 %s", finding)
+	}
+}
+
+// validate returns what html-validate says of the HTML part of raw.
+func validate(t *testing.T, raw []byte) []string {
+	t.Helper()
 	program := findValidator(t)
 	if program == "" {
 		if os.Getenv("ZOTPAPER_NO_SKIP") != "" {
@@ -58,14 +66,16 @@ func Validate(t *testing.T, raw []byte) {
 	if jsonErr := json.Unmarshal(out, &results); jsonErr != nil {
 		t.Fatalf("html-validate printed %.200q: %v", out, errors.Join(jsonErr, err))
 	}
+	var findings []string
 	for _, r := range results {
-		for _, finding := range r.Messages {
-			t.Error(fmt.Sprintf("A6 line %d: %s (%s)", finding.Line, finding.Message, finding.Rule))
+		for _, f := range r.Messages {
+			findings = append(findings, fmt.Sprintf("line %d: %s (%s)", f.Line, f.Message, f.Rule))
 		}
 	}
-	if err != nil && len(results) == 0 {
-		t.Errorf("html-validate: %v", err)
+	if err != nil && len(findings) == 0 {
+		t.Fatalf("html-validate: %v", err)
 	}
+	return findings
 }
 
 // findValidator looks for the program from the test's folder upwards.
