@@ -64,6 +64,21 @@ func TestPolicyAgainstUsStopsAfterThreeInARow(t *testing.T) {
 	})
 }
 
+func TestEditionTooLargeForTheServerRejectsNobody(t *testing.T) {
+	tr := newTrial(t, databasetest.SQLite(t), 10, nil)
+	small, err := smtptest.Start(smtptest.Options{MaxSize: 300})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer small.Close()
+	tr.Relay.Port = small.Port()
+	tally, err := tr.run(t.Context())
+	var stop *StopError
+	if !errors.As(err, &stop) || tally.Rejected != 0 || tally.Pending+tally.Deferred != 10 {
+		t.Errorf("Run: %+v, error %v; want a StopError and nobody rejected", tally, err)
+	}
+}
+
 func TestOneServerThatWantsNothingOfUsCostsNobodyElse(t *testing.T) {
 	databasetest.Each(t, func(t *testing.T, db *database.DB) {
 		tr := newTrial(t, db, 12, func(e smtptest.Event) smtptest.Answer {

@@ -86,7 +86,7 @@ func Permanent(err error) bool {
 
 // OurFault reports whether err says that it is us who are refused, not a
 // recipient: no login, a wrong password, no TLS, a policy that our sending
-// does not meet. No reader must lose anything over it.
+// does not meet, an edition larger than the server takes. No reader must lose anything over it.
 //
 // The statuses 4.7.23 to 4.7.32 are what large providers answer while our DNS
 // or authentication is not in order; other 4.7.z statuses are greylisting as
@@ -106,6 +106,7 @@ func OurFault(err error) bool {
 	return refused.Command == "AUTH" ||
 		slices.Contains([]int{530, 534, 535, 538}, r.Code) ||
 		strings.HasPrefix(r.Enhanced, "5.7.") ||
+		r.Enhanced == "5.3.4" || // too big for the server: everybody's copy is
 		slices.Contains([]string{"4.7.23", "4.7.25", "4.7.27", "4.7.29", "4.7.30", "4.7.31", "4.7.32"}, r.Enhanced)
 }
 

@@ -26,6 +26,8 @@ func TestErrorsSayWhatToDo(t *testing.T) {
 		{"too fast", reply("MAIL", 421, "4.7.28"), false, false, false},
 		{"busy", reply("connect", 421, "4.3.2"), false, false, false},
 		{"policy", reply("message", 554, "5.7.1"), true, true, false},
+		{"too big for the server", reply("MAIL", 552, "5.3.4"), true, true, false},
+		{"too big for one mailbox", reply("RCPT", 552, "5.2.3"), true, false, false},
 		{"no DMARC", reply("message", 550, "5.7.26"), true, true, false},
 		{"not authenticated enough, says Microsoft", reply("message", 550, "5.7.515"), true, true, false},
 		{"no PTR, for now", reply("message", 450, "4.7.23"), false, true, false},
