@@ -8,6 +8,7 @@ import (
 
 	"github.com/zotpaper/zotpaper/dispatch"
 	"github.com/zotpaper/zotpaper/edition"
+	"github.com/zotpaper/zotpaper/internal/database"
 )
 
 // A Dispatched says how far an edition has come.
@@ -31,29 +32,47 @@ var ErrComplete = errors.New("every recipient has it")
 //
 // progress, which may be nil, is told the tally about once a second.
 func (p *Press) Send(ctx context.Context, slot Slot, date edition.Date, who string, progress func(dispatch.Tally)) (Dispatched, error) {
-	key := edition.Key{Date: date, Slot: slot.ID}
-	r, err := p.Record(ctx, key)
-	fresh := errors.Is(err, ErrNotFound) || (err == nil && !r.State.IsFrozen())
-	switch {
-	case fresh && (r.State == edition.Missed || r.State == edition.Canceled):
-		return Dispatched{Record: r}, &StateError{key, r.State, edition.Frozen}
-	case fresh:
-		d, err := p.Draft(ctx, slot, date, p.Now())
-		if err != nil {
-			return Dispatched{}, err
-		}
-		if r, _, err = p.Freeze(ctx, d, who); err != nil {
-			return Dispatched{Record: r}, err
-		}
-	case err != nil:
-		return Dispatched{}, err
-	case r.State == edition.Complete:
+	r, fresh, err := p.frozen(ctx, slot, date, who)
+	if err != nil {
+		return Dispatched{Record: r}, err
+	}
+	if r.State == edition.Complete {
 		tally, err := p.Dispatcher.Ledger.Tally(ctx, r.ID)
-		return Dispatched{Record: r, Tally: tally}, errors.Join(fmt.Errorf("edition %s: %w", key, ErrComplete), err)
+		return Dispatched{Record: r, Tally: tally}, errors.Join(fmt.Errorf("edition %s: %w", r.Key, ErrComplete), err)
 	}
 	out, err := p.Dispatch(ctx, r, who, progress)
 	out.Fresh = fresh
 	return out, err
+}
+
+// frozen returns the edition of slot on date, frozen; fresh says that this call
+// froze it.
+func (p *Press) frozen(ctx context.Context, slot Slot, date edition.Date, who string) (r Record, fresh bool, err error) {
+	key := edition.Key{Date: date, Slot: slot.ID}
+	r, err = p.Record(ctx, key)
+	switch {
+	case err == nil && r.State.IsFrozen():
+		return r, false, nil
+	case err == nil && (r.State == edition.Missed || r.State == edition.Canceled):
+		return r, false, &StateError{key, r.State, edition.Frozen}
+	case err != nil && !errors.Is(err, ErrNotFound):
+		return r, false, err
+	}
+	d, err := p.Draft(ctx, slot, date, p.Now())
+	if err != nil {
+		return r, false, err
+	}
+	frozen, _, err := p.Freeze(ctx, d, who)
+	var late *StateError
+	if errors.As(err, &late) || database.IsUnique(err) {
+		// Another process was quicker. There is one edition, and it is theirs.
+		r, err = p.Record(ctx, key)
+		if err == nil && !r.State.IsFrozen() {
+			err = &StateError{key, r.State, edition.Frozen}
+		}
+		return r, false, err
+	}
+	return frozen, err == nil, err
 }
 
 // Dispatch delivers the frozen edition r to those who have not got it, and
@@ -92,11 +111,27 @@ func (p *Press) Dispatch(ctx context.Context, r Record, who string, progress fun
 	if !out.Tally.Complete() {
 		return out, fmt.Errorf("dispatch %s: %d of %d recipients have no end", r.Key, out.Tally.Recipients-out.Tally.Ended(), out.Tally.Recipients)
 	}
-	err = p.change(ctx, func(ctx context.Context, ch *change) (err error) {
-		out.Record, err = ch.move(ctx, out.Record, edition.Complete, cause{who: who})
+	out.Record, err = p.complete(ctx, out.Record, who)
+	return out, err
+}
+
+// complete marks r complete. Another process that has just finished looking at
+// the same ledger may have been quicker, which is as good.
+func (p *Press) complete(ctx context.Context, r Record, who string) (Record, error) {
+	done := r
+	err := p.change(ctx, func(ctx context.Context, ch *change) (err error) {
+		done, err = ch.move(ctx, r, edition.Complete, cause{who: who})
 		return err
 	})
-	return out, err
+	var late *StateError
+	if !errors.As(err, &late) {
+		return done, err
+	}
+	now, findErr := p.Record(ctx, r.Key)
+	if findErr == nil && now.State == edition.Complete {
+		return now, nil
+	}
+	return r, errors.Join(err, findErr)
 }
 
 // specimenRef stands for no subscriber: links made with it are well formed and
