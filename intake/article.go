@@ -29,31 +29,27 @@ func (f Folder) article(file filed, p *pictures) (a edition.Article, warnings []
 	if !slugForm.MatchString(a.Slug) {
 		return refuse(0, "its name must be made of a-z, 0-9 and hyphens, such as harbour-ferries.md; rename it")
 	}
-	text, line, reason := plainText(file.text)
-	if reason != "" {
-		return refuse(line, reason)
+	text, wrong := plainText(file.text)
+	if wrong != nil {
+		return refuse(wrong.line, wrong.reason)
 	}
-	front, body, bodyLine, line, reason := splitFront(text)
-	if reason != "" {
-		return refuse(line, reason)
+	front, body, bodyLine, wrong := splitFront(text)
+	if wrong != nil {
+		return refuse(wrong.line, wrong.reason)
 	}
-	m, wrong := parseFront(front)
-	if wrong == nil {
-		wrong = m.fill(&a, front, f.Zone)
-	}
+	picture, wrong := readFront(&a, front, f.Zone)
 	if wrong != nil {
 		return refuse(wrong.line, wrong.reason)
 	}
 	warn := func(line int, format string, args ...any) {
 		warnings = append(warnings, Refusal{file.name, line, fmt.Sprintf(format, args...)})
 	}
-	if m.Image != nil {
-		line := lineOf(front, "image")
-		a.Image, wrong = p.image(*m.Image)
+	if picture != nil {
+		a.Image, wrong = p.image(*picture)
 		if wrong != nil {
-			warn(line, "image: %s; the article is printed without it", wrong.reason)
+			warn(picture.line, "image: %s; the article is printed without it", wrong.reason)
 		} else if a.Image.Alt == "" {
-			warn(line, "image: there is no alt; readers who do not see it learn nothing of it")
+			warn(picture.line, "image: there is no alt; readers who do not see it learn nothing of it")
 		}
 	}
 	r := &reader{pictures: p, warn: warn}
@@ -129,11 +125,5 @@ func addSources(a *edition.Article, b edition.Block) {
 			break
 		}
 	}
-	if s.Title == s.URL {
-		s.Title = strings.TrimSuffix(strings.TrimPrefix(s.URL, "https://"), "/")
-	}
-	// A source named at the head and in the list is one source.
-	if s.URL == "" || !slices.ContainsFunc(a.Sources, func(have edition.Source) bool { return have.URL == s.URL }) {
-		a.Sources = append(a.Sources, s)
-	}
+	addSource(a, s)
 }

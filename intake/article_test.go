@@ -122,54 +122,6 @@ func TestArticleAsFiled(t *testing.T) {
 	}
 }
 
-func TestFrontMatterFaults(t *testing.T) {
-	front := func(lines ...string) string { return "---\n" + strings.Join(lines, "\n") + "\n---\n" }
-	const h, p = "headline: H", "published: 2026-02-08T11:30:00Z"
-	tests := []struct{ name, text, want string }{
-		{"no front matter", "Just text.", `a.md:1: it does not begin with front matter; its first line must be "---"`},
-		{"an empty file", "", `a.md:1: it does not begin with front matter; its first line must be "---"`},
-		{"not closed", "---\nheadline: H\n", `a.md:1: the front matter is not closed; end it with a line "---"`},
-		{"an unknown key", front(h, p, "headlines: x"), `a.md:4: there is no key "headlines"; did you mean "headline"?`},
-		{"a key of another program", front(h, p, "categories: x"), `a.md:4: there is no key "categories"`},
-		{"no headline", front(p), `a.md:2: there is no headline; add "headline: ..."`},
-		{"an empty headline", front(p, `headline: "  "`), `a.md:3: there is no headline; add "headline: ..."`},
-		{"no date", front(h), `a.md:2: there is no date; add "published: 2026-02-08T11:30:00Z"`},
-		{"a date without a time", front(h, "published: 2026-02-08"), `a.md:3: published: "2026-02-08" has no time of day; write 2026-02-08T11:30:00Z, or 2026-02-08 11:30 in the paper's own time`},
-		{"no date at all", front(h, "published: soon"), `a.md:3: published: "soon" is no time; write 2026-02-08T11:30:00Z, or 2026-02-08 11:30 in the paper's own time`},
-		{"urgency 0", front(h, p, "urgency: 0"), `a.md:4: urgency: 0; want 1, the highest, to 9`},
-		{"urgency 10", front(h, p, "urgency: 10"), `a.md:4: urgency: 10; want 1, the highest, to 9`},
-		{"a page that is not https", front(h, p, "url: http://x.example/"), `a.md:4: url: "http://x.example/" does not begin with "https:"`},
-		{"a source that is a script", front(h, p, "sources:", `  - {title: x, url: "javascript:alert(1)"}`), `a.md:4: source "x": "javascript:alert(1)" does not begin with "https:"`},
-		{"a headline too long", front("headline: "+strings.Repeat("x", 301), p), `a.md:2: headline: 301 characters, at most 300`},
-		{"an anchor", front("headline: &a H", p), `a.md:2: anchors and aliases (& and *) are not taken; put the text in quotes`},
-		{"a tag", front(h, p, "section: !binary x"), `a.md:4: tags (!) are not taken; put the text in quotes`},
-		{"an alias bomb", front("a: &a [x, x]", "b: &b [*a, *a]", "c: [*b, *b]"), `a.md:2: anchors and aliases (& and *) are not taken; put the text in quotes`},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			r := read(t, newFolder(t, map[string]string{"a.md": tt.text}))
-			if diff := cmp.Diff([]string{tt.want}, lines(r.Refused)); diff != "" {
-				t.Errorf("refused (-want +got):\n%s", diff)
-			}
-		})
-	}
-	// Faults whose words are the YAML reader's: the line is what counts.
-	for name, text := range map[string]string{
-		"a doubled key":       front(h, p, "headline: again"),
-		"a list for a word":   front(h, p, "section: [a, b]"),
-		"a word for a switch": front(h, p, "lead: maybe"),
-		"broken quotes":       front(h, p, `section: "a`),
-	} {
-		t.Run(name, func(t *testing.T) {
-			r := read(t, newFolder(t, map[string]string{"a.md": text}))
-			if len(r.Refused) != 1 || r.Refused[0].Line < 2 || r.Refused[0].Line > 4 || r.Refused[0].Reason == "" {
-				t.Errorf("refused %q", lines(r.Refused))
-			}
-			t.Log(lines(r.Refused))
-		})
-	}
-}
-
 func TestFutureDateIsTaken(t *testing.T) {
 	r := read(t, newFolder(t, map[string]string{"a.md": "---\nheadline: H\npublished: 2099-01-01T00:00:00Z\n---\n"}))
 	if len(r.Articles) != 1 {
@@ -201,7 +153,7 @@ func TestMarkupAndLinks(t *testing.T) {
 		{"a block of HTML", "One.\n\n<div onclick=x>two</div>\n", "One.", "a.md:7: HTML is not printed; the article is printed without the tags"},
 		{"a script as link", "[x](javascript:alert(1))", "x", ""},
 		{"http", "see [x](http://x.example/)", "see x", `a.md:5: link: "http://x.example/" does not begin with "https:"; its words are printed without it`},
-		{"a path", "\nsee [x](/about)", "see x", `a.md:6: link: "/about" does not begin with "https:"; its words are printed without it`},
+		{"a path", "\nsee [x](/about)", "see x", `a.md:6: link: "/about" is no whole address; write it with "https://"; its words are printed without it`},
 		{"mail stays", "[x](mailto:a@x.example)", "x", ""},
 		{"an entity", "a &amp; b &lt;b&gt; &eacute;", "a & b <b> é", ""},
 	}

@@ -55,11 +55,12 @@ func (c *converter) link(href string) string {
 	if href == "" {
 		return ""
 	}
-	if err := checkURL(href, "https", "mailto"); err != nil {
+	address, err := checkURL(href, "https", "mailto")
+	if err != nil {
 		c.warn(c.lineWith(href), "link: %v; its words are printed without it", err)
 		return ""
 	}
-	return href
+	return address
 }
 
 // tidy collapses white space, across spans, and joins spans of one look.
