@@ -25,6 +25,7 @@ import (
 type clerk struct {
 	hold     *hold
 	requests chan request
+	ready    map[string]*sql.Stmt // by their text: parsed once, not once a message
 }
 
 // A request is what one connection wants.
@@ -65,6 +66,27 @@ func (c *clerk) ask(last *settled, more bool) (Delivery, bool, error) {
 	c.requests <- request{last, more, got}
 	a := <-got
 	return a.next, a.ok, a.err
+}
+
+// newClerk returns a clerk for n connections.
+func newClerk(ctx context.Context, h *hold, n int) (*clerk, error) {
+	c := &clerk{hold: h, requests: make(chan request, n), ready: map[string]*sql.Stmt{}}
+	for _, text := range []string{checkFence, recordOutcomes, claimPending, claimDeferred} {
+		stmt, err := h.ledger.DB.PrepareContext(ctx, text)
+		if err != nil {
+			return nil, errors.Join(fmt.Errorf("prepare the ledger: %w", err), c.close())
+		}
+		c.ready[text] = stmt
+	}
+	return c, nil
+}
+
+func (c *clerk) close() error {
+	var errs []error
+	for _, stmt := range c.ready {
+		errs = append(errs, stmt.Close())
+	}
+	return errors.Join(errs...)
 }
 
 // work answers requests until there will be no more. suppressed is told of
@@ -116,16 +138,15 @@ func (c *clerk) write(ctx context.Context, group []request) (next, suppressed []
 	if err != nil {
 		return nil, nil, fmt.Errorf("write the ledger: %w", err)
 	}
-	h := c.hold
-	err = h.ledger.DB.Transact(ctx, func(ctx context.Context, tx *sql.Tx) error {
+	err = c.hold.ledger.DB.Transact(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		next, suppressed = nil, nil // the transaction may be run again
-		if err := h.check(ctx, tx); err != nil {
+		if err := c.check(ctx, tx); err != nil {
 			return err
 		}
-		if err := h.record(ctx, tx, string(text), outcomes); err != nil {
+		if err := c.record(ctx, tx, string(text), outcomes); err != nil {
 			return err
 		}
-		next, suppressed, err = h.claim(ctx, tx, wanted)
+		next, suppressed, err = c.claim(ctx, tx, wanted)
 		return err
 	})
 	if err != nil {
@@ -159,6 +180,27 @@ func toInt(b bool) int {
 	return 0
 }
 
+// in returns the statement of that text, for use within tx, whose end closes
+// it.
+func (c *clerk) in(ctx context.Context, tx *sql.Tx, text string) *sql.Stmt {
+	return tx.StmtContext(ctx, c.ready[text])
+}
+
+const checkFence = `
+	SELECT 1 FROM dispatches WHERE edition_id = $1 AND fence = $2`
+
+// check fails with errFenced if the dispatch has another owner by now. On
+// PostgreSQL what follows in tx could still race with a new owner; the fence
+// that a claim writes into its row then refuses the outcome.
+func (c *clerk) check(ctx context.Context, tx *sql.Tx) error {
+	var one int
+	err := c.in(ctx, tx, checkFence).QueryRowContext(ctx, c.hold.editionID, c.hold.fence).Scan(&one)
+	if errors.Is(err, sql.ErrNoRows) {
+		return errFenced
+	}
+	return err
+}
+
 // recordOutcomes takes all outcomes as one JSON object of arrays by position:
 // json_each lists its members alike on both databases.
 const recordOutcomes = `
@@ -174,11 +216,13 @@ const recordOutcomes = `
 
 // record writes n outcomes. It fails with errFenced if one of the rows is no
 // longer ours: another process has taken the dispatch over.
-func (h *hold) record(ctx context.Context, tx *sql.Tx, outcomes string, n int) error {
+func (c *clerk) record(ctx context.Context, tx *sql.Tx, outcomes string, n int) error {
 	if n == 0 {
 		return nil
 	}
-	result, err := tx.ExecContext(ctx, recordOutcomes, outcomes, database.Time{Time: h.ledger.Now()}, h.editionID, h.fence)
+	h := c.hold
+	result, err := c.in(ctx, tx, recordOutcomes).
+		ExecContext(ctx, outcomes, database.Time{Time: h.ledger.Now()}, h.editionID, h.fence)
 	if err != nil {
 		return fmt.Errorf("record outcomes: %w", err)
 	}
@@ -218,10 +262,10 @@ const (
 // claim takes up to wanted deliveries for sending: first attempts before
 // repeated ones, so that no reader waits for somebody else's server. It also
 // returns those that ended, since their readers must not be mailed any more.
-func (h *hold) claim(ctx context.Context, tx *sql.Tx, wanted int) (next, suppressed []Delivery, err error) {
+func (c *clerk) claim(ctx context.Context, tx *sql.Tx, wanted int) (next, suppressed []Delivery, err error) {
 	for _, query := range []string{claimPending, claimDeferred} {
 		for len(next) < wanted {
-			claimed, ended, err := h.claimSome(ctx, tx, query, wanted-len(next))
+			claimed, ended, err := c.claimSome(ctx, tx, query, wanted-len(next))
 			if err != nil {
 				return nil, nil, fmt.Errorf("claim deliveries: %w", err)
 			}
@@ -235,9 +279,10 @@ func (h *hold) claim(ctx context.Context, tx *sql.Tx, wanted int) (next, suppres
 	return next, suppressed, nil
 }
 
-func (h *hold) claimSome(ctx context.Context, tx *sql.Tx, query string, limit int) (claimed, ended []Delivery, err error) {
-	now := database.Time{Time: h.ledger.Now()}
-	rows, err := tx.QueryContext(ctx, query, h.list, h.fence, now, h.editionID, limit)
+func (c *clerk) claimSome(ctx context.Context, tx *sql.Tx, query string, limit int) (claimed, ended []Delivery, err error) {
+	h := c.hold
+	rows, err := c.in(ctx, tx, query).
+		QueryContext(ctx, h.list, h.fence, database.Time{Time: h.ledger.Now()}, h.editionID, limit)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -104,6 +104,10 @@ func (r *run) work(ctx context.Context) error {
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	r.pace = pacer{rate: r.Rate, now: r.Ledger.Now, wait: r.wait}
+	var err error
+	if r.clerk, err = newClerk(ctx, r.hold, max(r.Connections, 1)); err != nil {
+		return err
+	}
 
 	var keepers sync.WaitGroup
 	done := make(chan struct{})
@@ -112,7 +116,6 @@ func (r *run) work(ctx context.Context) error {
 		keepers.Go(func() { r.report(done) })
 	}
 	// The ledger is written past ctx's end too: outcomes must not be lost.
-	r.clerk = &clerk{hold: r.hold, requests: make(chan request, max(r.Connections, 1))}
 	keepers.Go(func() { r.clerk.work(context.WithoutCancel(ctx), r.suppressed) })
 	var workers sync.WaitGroup
 	for range max(r.Connections, 1) {
@@ -126,7 +129,7 @@ func (r *run) work(ctx context.Context) error {
 	close(r.clerk.requests)
 	close(done)
 	keepers.Wait()
-	return context.Cause(ctx)
+	return errors.Join(context.Cause(ctx), r.clerk.close())
 }
 
 // keepLease renews the lease until done is closed.

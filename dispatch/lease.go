@@ -110,21 +110,6 @@ func (h *hold) release(ctx context.Context) error {
 	return nil
 }
 
-const checkFence = `
-	SELECT 1 FROM dispatches WHERE edition_id = $1 AND fence = $2`
-
-// check fails with errFenced if h is no longer the owner. On PostgreSQL the
-// claim that follows in tx could still race with a new owner; the fence that
-// it writes into the row then refuses the outcome.
-func (h *hold) check(ctx context.Context, tx *sql.Tx) error {
-	var one int
-	err := tx.QueryRowContext(ctx, checkFence, h.editionID, h.fence).Scan(&one)
-	if errors.Is(err, sql.ErrNoRows) {
-		return errFenced
-	}
-	return err
-}
-
 // InDoubt says what becomes of a delivery whose final dot was written and
 // whose reply was never read.
 type InDoubt string

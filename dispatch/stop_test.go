@@ -142,7 +142,15 @@ func TestLeaseOfADeadProcessRunsOut(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		c := &clerk{hold: dead}
+		c, err := newClerk(t.Context(), dead, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() {
+			if err := c.close(); err != nil {
+				t.Error(err)
+			}
+		}()
 		taken, _, err := c.write(t.Context(), []request{{more: true}})
 		if err != nil || len(taken) != 1 {
 			t.Fatalf("write: %v, error %v", taken, err)
