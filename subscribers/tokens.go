@@ -33,7 +33,6 @@ const (
 	purposeUnsubscribe = "unsubscribe"
 	purposePreferences = "preferences"
 	purposeBounce      = "bounce"
-	purposeMessageID   = "message-id"
 )
 
 // maxToken bounds the text of a token, so that nothing longer is even decoded.
@@ -123,15 +122,6 @@ func (k *Keyring) ParseBounce(token string) (Bounced, error) {
 func editionTag(edition string) [tagBytes]byte {
 	sum := sha256.Sum256([]byte(edition))
 	return [tagBytes]byte(sum[:tagBytes])
-}
-
-// MessageID returns the part of a Message-ID that tells that edition to that
-// subscriber from all others: 16 of a-z and 2-7. It is the same on every
-// attempt, so that who receives a second copy can drop it; and it is made with
-// the oldest key, so that a new one between two attempts does not change it.
-func (k *Keyring) MessageID(edition, ref string) string {
-	sum := k.keys[len(k.keys)-1].mac(purposeMessageID, []byte(edition+"\x00"+ref))
-	return refEncoding.EncodeToString(sum[:refBytes])
 }
 
 // seal returns the bytes of a token, made with the newest key.

@@ -174,27 +174,6 @@ func TestTokensOutliveTheirKeysReplacement(t *testing.T) {
 	if _, _, err := onlyNew.ParseUnsubscribe(both.Unsubscribe(someRef, "afternoon")); err != nil {
 		t.Errorf("new tokens are not made with the first key: %v", err)
 	}
-	const edition = "2026-02-08/afternoon"
-	if a, b := old.MessageID(edition, someRef), both.MessageID(edition, someRef); a != b {
-		t.Errorf("MessageID changes from %q to %q with a new key: a second attempt would not be known as one", a, b)
-	}
-}
-
-func TestMessageIDTellsEditionsAndReadersApart(t *testing.T) {
-	k := keyringOf(t, keyLine("1", "a"))
-	seen := map[string]bool{}
-	for _, edition := range []string{"2026-02-08/afternoon", "2026-02-09/afternoon", "2026-02-08/morning"} {
-		for _, ref := range []string{someRef, "bbbbbbbbbbbbbbbb"} {
-			id := k.MessageID(edition, ref)
-			if id != k.MessageID(edition, ref) {
-				t.Error("MessageID gives another value the second time")
-			}
-			if seen[id] || !regexp.MustCompile(`^[a-z2-7]{16}$`).MatchString(id) {
-				t.Errorf("MessageID(%q, %q) = %q, want 16 of a-z and 2-7, unlike all others", edition, ref, id)
-			}
-			seen[id] = true
-		}
-	}
 }
 
 func TestTokensForNobodyAreABug(t *testing.T) {

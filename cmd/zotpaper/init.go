@@ -13,21 +13,34 @@ import (
 
 	"github.com/zotpaper/zotpaper"
 	"github.com/zotpaper/zotpaper/subscribers"
+	"github.com/zotpaper/zotpaper/templates"
 )
 
 func newInit(a *app) *cobra.Command {
-	return &cobra.Command{
+	var ownTemplates bool
+	cmd := &cobra.Command{
 		Use:   "init [DIR]",
 		Short: "Start a paper in a folder",
 		Long: `Init writes what a paper begins with into DIR, or the folder you are in: a
 configuration with a comment for every key, a first article, and the secret
-that signs the links in mails. It never overwrites anything.`,
-		Example: `  zotpaper init paper`,
-		Args:    cobra.MaximumNArgs(1),
+that signs the links in mails. It never overwrites anything.
+
+With --templates it writes, into a paper that is there already, the folder
+templates: the files that make the mail look as it does, to be changed.`,
+		Example: `  zotpaper init paper
+  zotpaper init --templates paper`,
+		Args: cobra.MaximumNArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
 			dir := "."
 			if len(args) == 1 {
 				dir = args[0]
+			}
+			if ownTemplates {
+				if err := initTemplates(dir); err != nil {
+					return err
+				}
+				a.note("The templates are in %s. Put into config.yaml: templates: templates", filepath.Join(dir, "templates"))
+				return nil
 			}
 			if err := initPaper(dir, a.now()); err != nil {
 				return err
@@ -44,6 +57,8 @@ that signs the links in mails. It never overwrites anything.`,
 			return nil
 		},
 	}
+	cmd.Flags().BoolVar(&ownTemplates, "templates", false, "write the built-in templates, to be changed, and nothing else")
+	return cmd
 }
 
 // A paperFile is one file of a new paper.
@@ -60,7 +75,16 @@ func initPaper(dir string, now time.Time) error {
 		{"articles/first-article.md", firstArticle(now)},
 	}
 	secret := filepath.Join(dir, "zotpaper.secret")
-	names := []string{secret}
+	if err := writeAll(dir, files, []string{secret}); err != nil {
+		return err
+	}
+	_, err := subscribers.LoadKeyring(secret, true)
+	return err
+}
+
+// writeAll writes files into dir, unless one of them or of others is there.
+func writeAll(dir string, files []paperFile, others []string) error {
+	names := others
 	for _, f := range files {
 		names = append(names, filepath.Join(dir, filepath.FromSlash(f.name)))
 	}
@@ -77,8 +101,25 @@ func initPaper(dir string, now time.Time) error {
 			return err
 		}
 	}
-	_, err := subscribers.LoadKeyring(secret, true)
-	return err
+	return nil
+}
+
+// initTemplates writes the built-in templates into dir/templates. If one of the
+// files is there already it writes none of them.
+func initTemplates(dir string) error {
+	names, err := fs.Glob(templates.Files(), "*")
+	if err != nil {
+		return err
+	}
+	var files []paperFile
+	for _, name := range names {
+		text, err := fs.ReadFile(templates.Files(), name)
+		if err != nil {
+			return err
+		}
+		files = append(files, paperFile{filepath.Join("templates", name), text})
+	}
+	return writeAll(dir, files, nil)
 }
 
 // writeNew writes a file that must not be there yet, with the folders it needs.
