@@ -1,10 +1,12 @@
 package intake
 
 import (
+	"cmp"
 	"fmt"
 	"regexp"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/zotpaper/zotpaper/edition"
 )
@@ -41,29 +43,60 @@ func (f Folder) article(file filed, p *pictures) (a edition.Article, warnings []
 	if wrong != nil {
 		return refuse(wrong.line, wrong.reason)
 	}
-	warn := func(line int, format string, args ...any) {
-		warnings = append(warnings, Refusal{file.name, line, fmt.Sprintf(format, args...)})
-	}
+	notes := &notes{file: file.name}
 	if picture != nil {
 		a.Image, wrong = p.image(*picture)
 		if wrong != nil {
-			warn(picture.line, "image: %s; the article is printed without it", wrong.reason)
+			notes.warn(picture.line, "image: %s; the article is printed without it", wrong.reason)
 		} else if a.Image.Alt == "" {
-			warn(picture.line, "image: there is no alt; readers who do not see it learn nothing of it")
+			notes.warn(picture.line, noAlt)
 		}
 	}
-	r := &reader{pictures: p, warn: warn}
+	r := &reader{pictures: p, warn: notes.warn}
 	blocks, wrong := r.read(body, bodyLine)
 	if wrong != nil {
 		return refuse(wrong.line, wrong.reason)
 	}
-	divide(&a, blocks)
-	return a, warnings, nil
+	divide(&a, blocks, notes.warn)
+	return a, notes.all(), nil
+}
+
+const noAlt = "image: there is no alt; readers who do not see it learn nothing of it"
+
+// warningsLimit bounds what is said of one article; who reads the first ones
+// knows what it is about.
+const warningsLimit = 20
+
+// notes are the warnings of one article.
+type notes struct {
+	file string
+	list []Refusal
+	more int
+}
+
+func (n *notes) warn(line int, format string, args ...any) {
+	warning := Refusal{n.file, line, fmt.Sprintf(format, args...)}
+	switch {
+	case slices.Contains(n.list, warning): // an opening and a closing tag
+	case len(n.list) == warningsLimit:
+		n.more++
+	default:
+		n.list = append(n.list, warning)
+	}
+}
+
+// all returns the warnings in the order of their lines.
+func (n *notes) all() []Refusal {
+	slices.SortStableFunc(n.list, func(a, b Refusal) int { return cmp.Compare(a.Line, b.Line) })
+	if n.more > 0 {
+		n.list = append(n.list, Refusal{n.file, 0, fmt.Sprintf("%d more of the kind", n.more)})
+	}
+	return n.list
 }
 
 // divide puts blocks where they belong: the body, the parts of the analysis
 // under "## Analysis", the list under "## Sources".
-func divide(a *edition.Article, blocks []edition.Block) {
+func divide(a *edition.Article, blocks []edition.Block, warn func(line int, format string, args ...any)) {
 	place := "body"
 	for _, b := range blocks {
 		if b.Kind == edition.Heading && b.Level == 2 {
@@ -86,7 +119,9 @@ func divide(a *edition.Article, blocks []edition.Block) {
 		case "analysis":
 			addToAnalysis(a, b)
 		case "sources":
-			addSources(a, b)
+			if lost := addSources(a, b); lost > 0 {
+				warn(0, "sources: %d cannot be printed; want a list of at most %d, each of at most %d characters", lost, sourcesLimit, sourceLimit)
+			}
 		}
 	}
 	a.Analysis = edition.OrderAnalysis(a.Analysis)
@@ -107,23 +142,26 @@ func addToAnalysis(a *edition.Article, b edition.Block) {
 }
 
 // addSources adds the items of a list, or a paragraph, to the sources: the
-// words and the first link in them.
-func addSources(a *edition.Article, b edition.Block) {
-	for _, item := range b.Items {
+// words and the first link in them. It returns how many of them it cannot add.
+func addSources(a *edition.Article, b edition.Block) (lost int) {
+	for _, item := range slices.Concat(b.Items, [][]edition.Block{b.Blocks}) {
 		for _, inner := range item {
-			addSources(a, inner)
+			lost += addSources(a, inner)
 		}
 	}
-	title := oneLine(edition.Plain(b.Spans))
-	if title == "" || len(a.Sources) >= sourcesLimit {
-		return
+	if b.Kind == edition.Table || b.Kind == edition.Figure {
+		return lost + 1
 	}
-	s := edition.Source{Title: title}
+	s := edition.Source{Title: oneLine(edition.Plain(b.Spans))}
 	for _, span := range b.Spans {
 		if strings.HasPrefix(span.Link, "https:") {
 			s.URL = span.Link
 			break
 		}
 	}
+	if len(a.Sources) >= sourcesLimit && s.Title != "" || utf8.RuneCountInString(s.Title) > sourceLimit {
+		return lost + 1
+	}
 	addSource(a, s)
+	return lost
 }

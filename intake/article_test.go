@@ -1,6 +1,8 @@
 package intake
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"strings"
 	"testing"
 	"time"
@@ -12,9 +14,9 @@ import (
 
 const fullArticle = `---
 headline: Harbour Ferries   Return
-standfirst: Two electric boats take over
+standfirst: Two electric boats take over the crossing that closed last winter
 section: World
-byline: Zotpaper Staff
+byline: Zoë Ångström and 山田花子
 published: 2026-02-08T11:30:00-08:00
 updated: 2026-02-08 12:10
 embargo: 2026-02-08T14:00:00-08:00
@@ -22,33 +24,53 @@ urgency: 3
 lead: true
 reprint: true
 url: https://zotpaper.example/ferries
+image: {src: ferry.png, alt: A white ferry at the quay, caption: "The *Teal*", credit: Z. Staff}
 correction: "An earlier version gave the wrong month."
 sources:
   - {title: Port authority notice, url: "https://port.example/notice"}
+  - title: Log of the Teal
 ---
 The first **boat** left at *six*, ~~seven~~ with ` + "`code`" + `
-and a [notice](https://port.example/notice "t").
+and a [*printed* notice](https://port.example/notice "t").
 
 A line\
-broken. See https://auto.example/x.
+broken,  
+twice. See https://auto.example/x, [write](mailto:desk@zotpaper.example).
 
-### What it costs
+### What it *costs*
 
-1. One
-2. Two
+3. Three
+4. Four
    - nested
 
-7. Seven
+     twice
+   - again
+9. Five
+
+* loose
+
+* list
 
 > A quote.
+>
+> > Within another.
+> > — *A. Master*
 
-| Year | Sum |
-| ---- | --: |
-| 2025 | **3** |
+![The timetable](pics/time%20table.png "From March")
+
+| Year | Sum | Note | |
+| :--- | --: | :-: | --- |
+| 2025 | **3** | [x](https://x.example/) | a<br>b |
+| 2026 |
 
     code  block
+      goes on
+
+` + "```sh\nferry --now <&\n```" + `
 
 ---
+
+Last words.
 
 ## Analysis
 
@@ -56,77 +78,109 @@ Before any heading.
 
 ### What to Watch
 Watch.
+
+- one
+- two
 ### By the Numbers
 Numbers.
 ### Why This Matters
 Matters.
+#### A detail
+More.
 ### Background
 
-## Sources
+## SOURCES
 - [Port authority notice](https://port.example/notice)
-- [Timetable](https://port.example/timetable)
+- [Timetable](https://port.example/timetable), spring
 - On paper
+- log of the teal
+- <https://bare.example/>
 `
 
 func para(spans ...edition.Span) edition.Block {
 	return edition.Block{Kind: edition.Paragraph, Spans: spans}
 }
 
-func text(s string) edition.Span { return edition.Span{Text: s} }
+func words(s string) edition.Span { return edition.Span{Text: s} }
 
 func TestArticleAsFiled(t *testing.T) {
-	r := read(t, newFolder(t, map[string]string{"ferries.md": fullArticle}))
+	f := newFolder(t, map[string]string{
+		"ferries.md": fullArticle, "ferry.png": string(picture(t, 40, 30)), "pics/time table.png": string(picture(t, 20, 10)),
+	})
+	r := read(t, f)
 	if len(r.Articles) != 1 || len(r.Warnings) > 0 {
 		t.Fatalf("refused %q, warnings %q", lines(r.Refused), lines(r.Warnings))
 	}
 	pacific := time.FixedZone("", -8*3600)
 	want := edition.Article{
-		Slug: "ferries", Headline: "Harbour Ferries Return", Standfirst: "Two electric boats take over",
-		Section: "World", Byline: "Zotpaper Staff",
+		Slug: "ferries", Headline: "Harbour Ferries Return", Standfirst: "Two electric boats take over the crossing that closed last winter",
+		Section: "World", Byline: "Zoë Ångström and 山田花子",
 		Published: time.Date(2026, 2, 8, 11, 30, 0, 0, pacific), Updated: time.Date(2026, 2, 8, 12, 10, 0, 0, time.UTC),
 		Embargo: time.Date(2026, 2, 8, 14, 0, 0, 0, pacific), Urgency: 3, Lead: true, Reprint: true,
 		URL: "https://zotpaper.example/ferries", Correction: "An earlier version gave the wrong month.",
+		Image: &edition.Image{File: fileOf(picture(t, 40, 30)) + ".png", Alt: "A white ferry at the quay", Caption: "The *Teal*", Credit: "Z. Staff", Width: 40, Height: 30},
 		Body: []edition.Block{
-			para(text("The first "), edition.Span{Text: "boat", Strong: true}, text(" left at "), edition.Span{Text: "six", Em: true}, text(", "),
-				edition.Span{Text: "seven", Strike: true}, text(" with "), edition.Span{Text: "code", Code: true}, text(" and a "),
-				edition.Span{Text: "notice", Link: "https://port.example/notice"}, text(".")),
-			para(text("A line"), edition.Span{Break: true}, text("broken. See "), edition.Span{Text: "https://auto.example/x", Link: "https://auto.example/x"}, text(".")),
-			{Kind: edition.Heading, Level: 3, Spans: []edition.Span{text("What it costs")}},
-			{Kind: edition.List, Ordered: true, Start: 1, Items: [][]edition.Block{
-				{para(text("One"))},
-				{para(text("Two")), {Kind: edition.List, Items: [][]edition.Block{{para(text("nested"))}}}},
-				{para(text("Seven"))},
+			para(words("The first "), edition.Span{Text: "boat", Strong: true}, words(" left at "), edition.Span{Text: "six", Em: true}, words(", "),
+				edition.Span{Text: "seven", Strike: true}, words(" with "), edition.Span{Text: "code", Code: true}, words(" and a "),
+				edition.Span{Text: "printed", Em: true, Link: "https://port.example/notice"}, edition.Span{Text: " notice", Link: "https://port.example/notice"}, words(".")),
+			para(words("A line"), edition.Span{Break: true}, words("broken,"), edition.Span{Break: true}, words("twice. See "),
+				edition.Span{Text: "https://auto.example/x", Link: "https://auto.example/x"}, words(", "),
+				edition.Span{Text: "write", Link: "mailto:desk@zotpaper.example"}, words(".")),
+			{Kind: edition.Heading, Level: 3, Spans: []edition.Span{words("What it "), {Text: "costs", Em: true}}},
+			{Kind: edition.List, Ordered: true, Start: 3, Items: [][]edition.Block{
+				{para(words("Three"))},
+				{para(words("Four")), {Kind: edition.List, Items: [][]edition.Block{{para(words("nested")), para(words("twice"))}, {para(words("again"))}}}},
+				{para(words("Five"))},
 			}},
-			{Kind: edition.Quote, Blocks: []edition.Block{para(text("A quote."))}},
+			{Kind: edition.List, Items: [][]edition.Block{{para(words("loose"))}, {para(words("list"))}}},
+			{Kind: edition.Quote, Blocks: []edition.Block{
+				para(words("A quote.")),
+				{Kind: edition.Quote, Blocks: []edition.Block{para(words("Within another. — "), edition.Span{Text: "A. Master", Em: true})}},
+			}},
+			{Kind: edition.Figure, Image: &edition.Image{File: fileOf(picture(t, 20, 10)) + ".png", Alt: "The timetable", Caption: "From March", Width: 20, Height: 10}},
 			{Kind: edition.Table, Rows: [][]edition.Cell{
-				{{Spans: []edition.Span{text("Year")}}, {Spans: []edition.Span{text("Sum")}, Align: "right"}},
-				{{Spans: []edition.Span{text("2025")}}, {Spans: []edition.Span{{Text: "3", Strong: true}}, Align: "right"}},
+				{{Spans: []edition.Span{words("Year")}, Align: "left"}, {Spans: []edition.Span{words("Sum")}, Align: "right"}, {Spans: []edition.Span{words("Note")}, Align: "center"}, {}},
+				{{Spans: []edition.Span{words("2025")}, Align: "left"}, {Spans: []edition.Span{{Text: "3", Strong: true}}, Align: "right"},
+					{Spans: []edition.Span{{Text: "x", Link: "https://x.example/"}}, Align: "center"}, {Spans: []edition.Span{words("a"), {Break: true}, words("b")}}},
+				{{Spans: []edition.Span{words("2026")}, Align: "left"}, {}, {}, {}},
 			}},
-			{Kind: edition.Code, Spans: []edition.Span{text("code  block")}},
+			{Kind: edition.Code, Spans: []edition.Span{words("code  block\n  goes on")}},
+			{Kind: edition.Code, Spans: []edition.Span{words("ferry --now <&")}},
 			{Kind: edition.Rule},
+			para(words("Last words.")),
 		},
 		Analysis: []edition.Part{
-			{Blocks: []edition.Block{para(text("Before any heading."))}},
-			{Heading: "Why This Matters", Blocks: []edition.Block{para(text("Matters."))}},
-			{Heading: "What to Watch", Blocks: []edition.Block{para(text("Watch."))}},
-			{Heading: "By the Numbers", Blocks: []edition.Block{para(text("Numbers."))}},
+			{Blocks: []edition.Block{para(words("Before any heading."))}},
+			{Heading: "Why This Matters", Blocks: []edition.Block{
+				para(words("Matters.")), {Kind: edition.Heading, Level: 4, Spans: []edition.Span{words("A detail")}}, para(words("More.")),
+			}},
+			{Heading: "What to Watch", Blocks: []edition.Block{
+				para(words("Watch.")), {Kind: edition.List, Items: [][]edition.Block{{para(words("one"))}, {para(words("two"))}}},
+			}},
+			{Heading: "By the Numbers", Blocks: []edition.Block{para(words("Numbers."))}},
 		},
 		Sources: []edition.Source{
 			{Title: "Port authority notice", URL: "https://port.example/notice"},
-			{Title: "Timetable", URL: "https://port.example/timetable"},
+			{Title: "Log of the Teal"},
+			{Title: "Timetable, spring", URL: "https://port.example/timetable"},
 			{Title: "On paper"},
+			{Title: "bare.example", URL: "https://bare.example/"},
 		},
 	}
 	if diff := cmp.Diff(want, r.Articles[0]); diff != "" {
 		t.Errorf("the article (-want +got):\n%s", diff)
 	}
+	for _, s := range []string{r.Articles[0].Published.Format(time.RFC3339), r.Articles[0].Embargo.Format(time.RFC3339)} {
+		if !strings.HasSuffix(s, "-08:00") {
+			t.Errorf("a time filed in the Pacific's is read as %s", s)
+		}
+	}
 }
 
-func TestFutureDateIsTaken(t *testing.T) {
-	r := read(t, newFolder(t, map[string]string{"a.md": "---\nheadline: H\npublished: 2099-01-01T00:00:00Z\n---\n"}))
-	if len(r.Articles) != 1 {
-		t.Errorf("refused %q; an edition holds it back, not the reader", lines(r.Refused))
-	}
+// fileOf returns the name under which a picture is served, without extension.
+func fileOf(source []byte) string {
+	sum := sha256.Sum256(append([]byte(pictureVersion), source...))
+	return hex.EncodeToString(sum[:16])
 }
 
 func TestNames(t *testing.T) {
@@ -141,50 +195,5 @@ func TestNames(t *testing.T) {
 		if !ok && !strings.Contains(r.Refused[0].Reason, "rename it") {
 			t.Errorf("%s: %q does not say what to do", name, r.Refused[0])
 		}
-	}
-}
-
-func TestMarkupAndLinks(t *testing.T) {
-	tests := []struct {
-		name, body, plain string
-		warning           string // empty: none
-	}{
-		{"a script", "a <script>alert(1)</script> b", "a alert(1) b", "a.md:5: HTML is not printed; the article is printed without the tags"},
-		{"a block of HTML", "One.\n\n<div onclick=x>two</div>\n", "One.", "a.md:7: HTML is not printed; the article is printed without the tags"},
-		{"a script as link", "[x](javascript:alert(1))", "x", ""},
-		{"http", "see [x](http://x.example/)", "see x", `a.md:5: link: "http://x.example/" does not begin with "https:"; its words are printed without it`},
-		{"a path", "\nsee [x](/about)", "see x", `a.md:6: link: "/about" is no whole address; write it with "https://"; its words are printed without it`},
-		{"mail stays", "[x](mailto:a@x.example)", "x", ""},
-		{"an entity", "a &amp; b &lt;b&gt; &eacute;", "a & b <b> é", ""},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			r := read(t, newFolder(t, map[string]string{"a.md": head + tt.body}))
-			if len(r.Articles) != 1 || len(r.Articles[0].Body) == 0 {
-				t.Fatalf("refused %q, articles %+v", lines(r.Refused), r.Articles)
-			}
-			if got := edition.Plain(r.Articles[0].Body[0].Spans); got != tt.plain {
-				t.Errorf("printed %q, want %q", got, tt.plain)
-			}
-			var want []string
-			if tt.warning != "" {
-				want = []string{tt.warning}
-			}
-			if got := lines(r.Warnings); tt.name != "a script as link" && !cmp.Equal(want, got) {
-				t.Errorf("warnings %q, want %q", got, want)
-			}
-			for _, s := range r.Articles[0].Body[0].Spans {
-				if s.Link != "" && !strings.HasPrefix(s.Link, "mailto:") {
-					t.Errorf("the link %q is printed", s.Link)
-				}
-			}
-		})
-	}
-}
-
-func TestNestingIsBounded(t *testing.T) {
-	r := read(t, newFolder(t, map[string]string{"a.md": head + strings.Repeat("> ", 2000) + "deep", "b.md": head + strings.Repeat("- ", 500) + "deep"}))
-	if len(r.Refused) != 2 || !strings.Contains(r.Refused[0].Reason, "nested") {
-		t.Errorf("refused %q, want both for their nesting", lines(r.Refused))
 	}
 }

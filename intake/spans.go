@@ -21,7 +21,7 @@ func (c *converter) spans(nodes []*html.Node) []edition.Span {
 // appendSpans adds what stands in n, looking like look.
 func (c *converter) appendSpans(list []edition.Span, n *html.Node, look edition.Span) []edition.Span {
 	if n.Type == html.TextNode {
-		look.Text = n.Data
+		look.Text = printable(n.Data)
 		return append(list, look)
 	}
 	if n.Type != html.ElementNode {
@@ -41,26 +41,13 @@ func (c *converter) appendSpans(list []edition.Span, n *html.Node, look edition.
 	case "code":
 		look.Code = true
 	case "a":
-		look.Link = c.link(attr(n, "href"))
+		// Checked before, but what a reader may follow is worth a second look.
+		look.Link, _ = checkURL(attr(n, "href"), "https", "mailto")
 	}
 	for child := range n.ChildNodes() {
 		list = c.appendSpans(list, child, look)
 	}
 	return list
-}
-
-// link returns href if it may be printed as a link; else the words stay and
-// the link goes, with a warning.
-func (c *converter) link(href string) string {
-	if href == "" {
-		return ""
-	}
-	address, err := checkURL(href, "https", "mailto")
-	if err != nil {
-		c.warn(c.lineWith(href), "link: %v; its words are printed without it", err)
-		return ""
-	}
-	return address
 }
 
 // tidy collapses white space, across spans, and joins spans of one look.
