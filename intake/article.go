@@ -3,16 +3,12 @@ package intake
 import (
 	"cmp"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 	"unicode/utf8"
 
 	"github.com/zotpaper/zotpaper/edition"
 )
-
-// slugForm is what a file may be called: its name stands in URLs.
-var slugForm = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,99}$`)
 
 // article reads one file. It returns the article with what had to be left out
 // of it, or why the file is no article.
@@ -28,9 +24,6 @@ func (f Folder) article(file filed, p *pictures) (a edition.Article, warnings []
 		return edition.Article{}, nil, &Refusal{file.name, line, reason}
 	}
 	a.Slug = strings.TrimSuffix(file.name, ".md")
-	if !slugForm.MatchString(a.Slug) {
-		return refuse(0, "its name must be made of a-z, 0-9 and hyphens, such as harbour-ferries.md; rename it")
-	}
 	text, wrong := plainText(file.text)
 	if wrong != nil {
 		return refuse(wrong.line, wrong.reason)

@@ -182,18 +182,3 @@ func fileOf(source []byte) string {
 	sum := sha256.Sum256(append([]byte(pictureVersion), source...))
 	return hex.EncodeToString(sum[:16])
 }
-
-func TestNames(t *testing.T) {
-	for name, ok := range map[string]bool{
-		"harbour-ferries.md": true, "2026-02-08-x.md": true, "Harbour.md": false, "a b.md": false, "-a.md": false, "ü.md": false,
-		strings.Repeat("a", 101) + ".md": false,
-	} {
-		r := read(t, newFolder(t, map[string]string{name: head}))
-		if got := len(r.Articles) == 1; got != ok {
-			t.Errorf("%s: taken %v, want %v (%q)", name, got, ok, lines(r.Refused))
-		}
-		if !ok && !strings.Contains(r.Refused[0].Reason, "rename it") {
-			t.Errorf("%s: %q does not say what to do", name, r.Refused[0])
-		}
-	}
-}

@@ -9,9 +9,14 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
+	"syscall"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/zotpaper/zotpaper/edition"
 )
@@ -33,9 +38,10 @@ type Folder struct {
 
 // The bounds of a folder.
 const (
-	filesLimit = 2000    // articles
-	fileLimit  = 1 << 20 // bytes of one article
-	frontLimit = 64 << 10
+	filesLimit  = 2000     // articles
+	fileLimit   = 1 << 20  // bytes of one article
+	folderLimit = 64 << 20 // bytes of all articles
+	frontLimit  = 64 << 10 // bytes of front matter
 )
 
 const settleDefault = 2 * time.Second
@@ -87,14 +93,10 @@ func (f Folder) Read(ctx context.Context) (Result, error) {
 	result.Refused = append(result.Refused, unread...)
 
 	pictures := &pictures{root: root, media: f.Media}
-	taken := map[string]string{} // file by slug
 	for _, file := range files {
-		slug := strings.ToLower(strings.TrimSuffix(file.name, ".md"))
-		if first, ok := taken[slug]; ok {
-			result.Refused = append(result.Refused, Refusal{file.name, 0, fmt.Sprintf("%s has the same name but for capitals; rename one of them", first)})
-			continue
+		if err := ctx.Err(); err != nil {
+			return Result{}, fmt.Errorf("articles: %w", err)
 		}
-		taken[slug] = file.name
 		a, warnings, refusal := f.article(file, pictures)
 		if refusal != nil {
 			result.Refused = append(result.Refused, *refusal)
@@ -103,14 +105,18 @@ func (f Folder) Read(ctx context.Context) (Result, error) {
 		result.Articles = append(result.Articles, a)
 		result.Warnings = append(result.Warnings, warnings...)
 	}
+	// A file's name has another order than its slug: "a-b.md" stands before "a.md".
+	slices.SortFunc(result.Articles, func(a, b edition.Article) int { return strings.Compare(a.Slug, b.Slug) })
 	slices.SortStableFunc(result.Refused, func(a, b Refusal) int { return strings.Compare(a.File, b.File) })
 	return result, nil
 }
 
 // A filed is a file as read.
 type filed struct {
-	name string
-	text []byte
+	name  string
+	text  []byte
+	look  look
+	fresh bool // so that it may still be written
 }
 
 // list returns the names of the files that are articles, or want to be.
@@ -120,25 +126,64 @@ func (f Folder) list(root *os.Root) (names []string, refused []Refusal, err erro
 		return nil, nil, err
 	}
 	defer dir.Close()
-	entries, err := dir.ReadDir(-1)
-	if err != nil {
-		return nil, nil, err
-	}
-	for _, e := range entries {
-		if e.IsDir() || !isArticleName(e.Name()) {
-			continue
+	for {
+		entries, err := dir.ReadDir(256)
+		for _, e := range entries {
+			if e.IsDir() || !isArticleName(e.Name()) {
+				continue
+			}
+			if !e.Type().IsRegular() {
+				refused = append(refused, Refusal{shownName(e.Name()), 0, notRegular})
+				continue
+			}
+			names = append(names, e.Name())
 		}
-		if !e.Type().IsRegular() {
-			refused = append(refused, Refusal{e.Name(), 0, "it is no regular file; put a copy of the article in its place"})
-			continue
+		if len(names)+len(refused) > filesLimit {
+			return nil, nil, fmt.Errorf("%s holds more than %d articles; move old ones elsewhere", f.Dir, filesLimit)
 		}
-		names = append(names, e.Name())
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			return nil, nil, err
+		}
 	}
 	slices.Sort(names)
-	if len(names) > filesLimit {
-		return nil, nil, fmt.Errorf("%s holds %d articles, at most %d are read; move old ones elsewhere", f.Dir, len(names), filesLimit)
-	}
+	names = slices.DeleteFunc(names, func(name string) bool {
+		reason := checkName(name, names)
+		if reason != "" {
+			refused = append(refused, Refusal{shownName(name), 0, reason})
+		}
+		return reason != ""
+	})
 	return names, refused, nil
+}
+
+const notRegular = "it is no regular file; put a copy of the article in its place"
+
+// slugForm is what a file may be called: its name stands in URLs.
+var slugForm = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,99}$`)
+
+// checkName says why an article cannot have that name; names are all names,
+// in order.
+func checkName(name string, names []string) string {
+	if slugForm.MatchString(strings.TrimSuffix(name, ".md")) {
+		return ""
+	}
+	twin := strings.ToLower(name)
+	if _, found := slices.BinarySearch(names, twin); found && twin != name {
+		return fmt.Sprintf("it has the name of %s but for capitals; rename one of them", twin)
+	}
+	return "its name must be made of a-z, 0-9 and hyphens, such as harbour-ferries.md; rename it"
+}
+
+// shownName returns the name of a file as it is shown: whoever names it could
+// write it all over a terminal.
+func shownName(name string) string {
+	if !utf8.ValidString(name) || strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsPrint(r) }) {
+		return strconv.QuoteToASCII(name)
+	}
+	return name
 }
 
 // isArticleName reports whether a file of that name is meant as an article.
@@ -162,17 +207,19 @@ func (f Folder) readStill(ctx context.Context, root *os.Root, names []string) (f
 	if settle == 0 {
 		settle = settleDefault
 	}
-	seen := map[string]look{}
-	fresh := false
+	fresh, size := false, 0
 	for _, name := range names {
-		l, text, refusal := readBounded(root, name)
+		file, refusal := readBounded(root, name)
 		if refusal != nil {
 			refused = append(refused, *refusal)
 			continue
 		}
-		seen[name] = l
-		files = append(files, filed{name, text})
-		fresh = fresh || l.fresh(f.Now(), settle)
+		if size += len(file.text); size > folderLimit {
+			return nil, nil, fmt.Errorf("%s holds more than %d MB of articles; move old ones elsewhere", f.Dir, folderLimit>>20)
+		}
+		file.fresh = file.look.modified.After(f.Now().Add(-settle))
+		fresh = fresh || file.fresh
+		files = append(files, file)
 	}
 	if !fresh {
 		return files, refused, nil
@@ -182,9 +229,11 @@ func (f Folder) readStill(ctx context.Context, root *os.Root, names []string) (f
 	}
 	still := files[:0]
 	for _, file := range files {
-		if before := seen[file.name]; before.fresh(f.Now().Add(-settle), settle) || before.fresh(f.Now(), settle) {
-			after, _, refusal := readBounded(root, file.name)
-			if refusal != nil || after != before {
+		// A file from the future stays fresh, but what has held still for so
+		// long is not being written.
+		if file.fresh {
+			again, refusal := readBounded(root, file.name)
+			if refusal != nil || again.look != file.look {
 				refused = append(refused, Refusal{file.name, 0, "it is still being written; it will be read next time"})
 				continue
 			}
@@ -215,38 +264,58 @@ type look struct {
 	sum      [sha256.Size]byte
 }
 
-// fresh reports whether the file was changed less than settle before now, or
-// says it will be.
-func (l look) fresh(now time.Time, settle time.Duration) bool {
-	return l.modified.After(now.Add(-settle))
+// readBounded reads a file, but never more than an article may have.
+func readBounded(root *os.Root, name string) (filed, *Refusal) {
+	refuse := func(reason string) (filed, *Refusal) { return filed{}, &Refusal{name, 0, reason} }
+	text, info, err := readRegular(root, name, fileLimit)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return refuse("it vanished while the folder was read")
+	case errors.Is(err, errNotRegular):
+		return refuse(notRegular)
+	case errors.Is(err, errTooLong):
+		return refuse(fmt.Sprintf("it is longer than %d kB; an article is text, put pictures beside it", fileLimit>>10))
+	case err != nil:
+		return refuse(fmt.Sprintf("it cannot be read: %v", err))
+	}
+	return filed{name: name, text: text, look: look{info.Size(), info.ModTime(), sha256.Sum256(text)}}, nil
 }
 
-// readBounded reads a file, but never more than an article may have.
-func readBounded(root *os.Root, name string) (look, []byte, *Refusal) {
-	refuse := func(reason string) (look, []byte, *Refusal) {
-		return look{}, nil, &Refusal{name, 0, reason}
-	}
-	file, err := root.Open(name)
-	if errors.Is(err, fs.ErrNotExist) {
-		return refuse("it vanished while the folder was read")
-	}
+var (
+	errNotRegular = errors.New("no regular file")
+	errTooLong    = errors.New("too long")
+)
+
+// readRegular reads a regular file of at most limit bytes. It never waits for
+// somebody to write into a pipe, and opens nothing above root.
+func readRegular(root *os.Root, name string, limit int64) ([]byte, fs.FileInfo, error) {
+	file, err := root.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
-		return refuse(err.Error())
+		return nil, nil, withoutPath(err)
 	}
 	defer file.Close()
 	info, err := file.Stat()
-	if err != nil {
-		return refuse(err.Error())
+	switch {
+	case err != nil:
+		return nil, nil, withoutPath(err)
+	case !info.Mode().IsRegular():
+		return nil, nil, errNotRegular
+	case info.Size() > limit:
+		return nil, nil, errTooLong
 	}
-	if !info.Mode().IsRegular() {
-		return refuse("it is no regular file; put a copy of the article in its place")
+	content, err := io.ReadAll(io.LimitReader(file, limit+1))
+	if err == nil && int64(len(content)) > limit {
+		err = errTooLong // it grew meanwhile
 	}
-	text, err := io.ReadAll(io.LimitReader(file, fileLimit+1))
-	if err != nil {
-		return refuse(err.Error())
+	return content, info, withoutPath(err)
+}
+
+// withoutPath returns err without the name of the file, which stands before
+// the reason.
+func withoutPath(err error) error {
+	var about *fs.PathError
+	if errors.As(err, &about) {
+		return about.Err
 	}
-	if len(text) > fileLimit {
-		return refuse(fmt.Sprintf("it is longer than %d kB; an article is text, put pictures beside it", fileLimit>>10))
-	}
-	return look{info.Size(), info.ModTime(), sha256.Sum256(text)}, text, nil
+	return err
 }

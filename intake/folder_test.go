@@ -2,12 +2,16 @@ package intake
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -75,50 +79,95 @@ func lines(refusals []Refusal) []string {
 const head = "---\nheadline: H\npublished: 2026-02-08T11:30:00Z\n---\n"
 
 func TestOneBadFileDoesNotStopTheOthers(t *testing.T) {
-	r := read(t, newFolder(t, map[string]string{"b.md": head + "B.", "a.md": head + "A.", "bad.md": "---\nheadline: H\nstandfrist: x\n---\n", "c.md": head}))
-	if got := slugs(r); !slices.Equal(got, []string{"a", "b", "c"}) {
-		t.Errorf("articles %q, want a, b, c", got)
+	r := read(t, newFolder(t, map[string]string{
+		"b.md": head + "B.", "a-b.md": head + "A.", "a.md": head, "bad.md": "---\nheadline: H\nstandfrist: x\n---\n", "worse.md": "x", "also-bad.md": "\xff",
+	}))
+	if got := slugs(r); !slices.Equal(got, []string{"a", "a-b", "b"}) {
+		t.Errorf("articles %q, want a, a-b and b, by slug", got)
 	}
-	want := []string{`bad.md:3: there is no key "standfrist"; did you mean "standfirst"?`}
+	want := []string{
+		`also-bad.md:1: the byte 0xff is not UTF-8; save the file as UTF-8, not as Latin-1 or Windows-1252`,
+		`bad.md:3: there is no key "standfrist"; did you mean "standfirst"?`,
+		`worse.md:1: it does not begin with front matter; its first line must be "---"`,
+	}
+	if diff := cmp.Diff(want, lines(r.Refused)); diff != "" {
+		t.Errorf("refused (-want +got):\n%s", diff)
+	}
+}
+
+func TestPanicCostsOneArticle(t *testing.T) {
+	f := newFolder(t, map[string]string{"a.md": front("headline: H", "published: 2026-02-08 11:30"), "b.md": head})
+	f.Zone = nil // a time without an offset makes package time panic
+	r := read(t, f)
+	if got := lines(r.Refused); len(got) != 1 || !strings.HasPrefix(got[0], "a.md: it cannot be read (") || !slices.Equal(slugs(r), []string{"b"}) {
+		t.Errorf("articles %q, refused %q; want a.md alone refused", slugs(r), got)
+	}
+}
+
+func TestNames(t *testing.T) {
+	const rename = "its name must be made of a-z, 0-9 and hyphens, such as harbour-ferries.md; rename it"
+	long := strings.Repeat("a", 100)
+	f := newFolder(t, nil)
+	for _, name := range []string{
+		"harbour-ferries.md", "2026-02-08-x.md", "0.md", long + ".md",
+		"Harbour.md", "a b.md", "-a.md", "ü.md", "a.b.md", "a_b.md", long + "a.md", "x.MD",
+		"Twin.md", "twin.md", "TWIN.md", "twin.MD",
+		"esc\x1b[2J.md", "latin\xfc.md",
+	} {
+		write(t, f, name, head, now.Add(-time.Hour))
+	}
+	r := read(t, f)
+	if want := []string{"0", "2026-02-08-x", long, "harbour-ferries", "twin"}; !slices.Equal(slugs(r), want) {
+		t.Errorf("articles %q, want %q", slugs(r), want)
+	}
+	const twin = "it has the name of twin.md but for capitals; rename one of them"
+	want := []string{
+		`"esc\x1b[2J.md": ` + rename, `"latin\xfc.md": ` + rename, "-a.md: " + rename, "Harbour.md: " + rename,
+		"TWIN.md: " + twin, "Twin.md: " + twin, "a b.md: " + rename, "a.b.md: " + rename, "a_b.md: " + rename, long + "a.md: " + rename,
+		"twin.MD: " + twin, "x.MD: " + rename, "ü.md: " + rename,
+	}
 	if diff := cmp.Diff(want, lines(r.Refused)); diff != "" {
 		t.Errorf("refused (-want +got):\n%s", diff)
 	}
 }
 
 func TestFilesThatAreNoArticles(t *testing.T) {
-	f := newFolder(t, map[string]string{
-		"ferry.md": head, "notes.txt": "x", ".hidden.md": "x", ".#ferry.md": "x", "#ferry.md#": "x", "ferry.md~": "x", "ferry.md.swp": "x",
-		".ferry.md.swp": "x", "ferry___jb_tmp___.md": "x", "ferry.md.tmp": "x", "~ferry.md": "x", "folder.md/inside.md": head,
-		"ferry.sync-conflict-20260208.md": "x",
-	})
+	f := newFolder(t, map[string]string{"ferry.md": head, "folder.md/inside.md": head, "folder/inside.md": head})
+	for _, name := range []string{
+		"notes.txt", "md", ".md", ".hidden.md", // nobody's
+		"ferry.md~", ".ferry.md.swp", ".ferry.md.swo", "ferry.md.swp", "4913", // vim
+		".#ferry.md", "#ferry.md#", // Emacs
+		"ferry.md___jb_tmp___", "ferry___jb_tmp___.md", "ferry.md___jb_old___", // JetBrains
+		"ferry.md.tmp", "ferry.md.part", "ferry.md.tmp.1234", ".ferry.md.Xy12Zq", // downloads, VS Code, rsync
+		"~$ferry.md", "~ferry.md", "._ferry.md", ".DS_Store", "ferry.sync-conflict-20260208.md",
+	} {
+		write(t, f, name, "x", now.Add(-time.Hour))
+	}
+	// Emacs locks a file by a link to nowhere.
+	if err := os.Symlink("editor@host.1234", filepath.Join(f.Dir, ".#other.md")); err != nil {
+		t.Fatal(err)
+	}
 	r := read(t, f)
 	if got := slugs(r); !slices.Equal(got, []string{"ferry"}) || len(r.Refused) > 0 {
 		t.Errorf("articles %q, refused %q; want ferry alone", got, lines(r.Refused))
 	}
 }
 
-func TestWhatIsNoRegularFileIsRefused(t *testing.T) {
+func TestLinkedArticleIsRefused(t *testing.T) {
 	f := newFolder(t, map[string]string{"a.md": head})
 	outside := filepath.Join(t.TempDir(), "secret.md")
 	if err := os.WriteFile(outside, []byte(head+"secret"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Symlink(outside, filepath.Join(f.Dir, "link.md")); err != nil {
-		t.Fatal(err)
+	for link, target := range map[string]string{"out.md": outside, "within.md": "a.md", "nowhere.md": "none"} {
+		if err := os.Symlink(target, filepath.Join(f.Dir, link)); err != nil {
+			t.Fatal(err)
+		}
 	}
-	if err := syscall.Mkfifo(filepath.Join(f.Dir, "pipe.md"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	r := read(t, f) // must not wait at the pipe
-	if got := slugs(r); !slices.Equal(got, []string{"a"}) || len(r.Refused) != 2 {
-		t.Errorf("articles %q, refused %q; want the link and the pipe refused", got, lines(r.Refused))
-	}
-}
-
-func TestDoubledSlugs(t *testing.T) {
-	r := read(t, newFolder(t, map[string]string{"ferry.md": head, "ferry.MD": head}))
-	if len(r.Articles) != 1 || len(r.Refused) != 1 {
-		t.Errorf("articles %q, refused %q; want one of each", slugs(r), lines(r.Refused))
+	r := read(t, f)
+	const reason = ".md: it is no regular file; put a copy of the article in its place"
+	if diff := cmp.Diff([]string{"nowhere" + reason, "out" + reason, "within" + reason}, lines(r.Refused)); diff != "" || !slices.Equal(slugs(r), []string{"a"}) {
+		t.Errorf("articles %q, refused (-want +got):\n%s", slugs(r), diff)
 	}
 }
 
@@ -156,91 +205,191 @@ func TestEncodings(t *testing.T) {
 }
 
 func TestEnormousFilesAreNotRead(t *testing.T) {
-	f := newFolder(t, map[string]string{"long.md": "---\n", "front.md": "---\nheadline: " + strings.Repeat("x", frontLimit) + "\n---\n"})
+	f := newFolder(t, map[string]string{
+		"enormous.md": "---\n", "file.md": head + strings.Repeat("x", fileLimit-len(head)+1), "front.md": "---\nheadline: H\nbyline: " + strings.Repeat("x", frontLimit) + "\n---\n",
+		"lines.md": "---\n" + strings.Repeat("\n", fileLimit/2), "full.md": head + strings.Repeat("x", fileLimit-len(head)),
+	})
 	// 100 MB of front matter that takes no room on the disk.
-	if err := os.Truncate(filepath.Join(f.Dir, "long.md"), 100<<20); err != nil {
+	enormous := filepath.Join(f.Dir, "enormous.md")
+	if err := os.Truncate(enormous, 100<<20); err != nil {
 		t.Fatal(err)
 	}
-	old := now.Add(-time.Hour)
-	if err := os.Chtimes(filepath.Join(f.Dir, "long.md"), old, old); err != nil {
+	if err := os.Chtimes(enormous, now.Add(-time.Hour), now.Add(-time.Hour)); err != nil {
 		t.Fatal(err)
 	}
-	allocated := testing.AllocsPerRun(1, func() { read(t, f) })
 	r := read(t, f)
-	if len(r.Articles) > 0 || len(r.Refused) != 2 {
-		t.Fatalf("articles %q, refused %q", slugs(r), lines(r.Refused))
+	const long = ".md: it is longer than 1024 kB; an article is text, put pictures beside it"
+	want := []string{
+		"enormous" + long, "file" + long,
+		`front.md:3: the front matter is longer than 64 kB; is the line "---" missing that ends it?`,
+		`lines.md:65538: the front matter is longer than 64 kB; is the line "---" missing that ends it?`,
 	}
-	if got := r.Refused[1].String(); !strings.Contains(got, "long.md: it is longer than 1024 kB") {
-		t.Errorf("100 MB: %q", got)
+	if diff := cmp.Diff(want, lines(r.Refused)); diff != "" || !slices.Equal(slugs(r), []string{"full"}) {
+		t.Errorf("articles %q, refused (-want +got):\n%s", slugs(r), diff)
 	}
-	if got := r.Refused[0].String(); !strings.Contains(got, "front matter is longer than 64 kB") {
-		t.Errorf("65 kB of front matter: %q", got)
+
+	for _, name := range []string{"file.md", "front.md", "lines.md", "full.md"} {
+		if err := os.Remove(filepath.Join(f.Dir, name)); err != nil {
+			t.Fatal(err)
+		}
 	}
-	if allocated > 100_000 {
-		t.Errorf("%v allocations for two files that are not read", allocated)
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	read(t, f)
+	runtime.ReadMemStats(&after)
+	if took := after.TotalAlloc - before.TotalAlloc; took > fileLimit {
+		t.Errorf("%d bytes were taken for a file of 100 MB, want at most what an article may have", took)
 	}
 }
 
 func TestTooManyFiles(t *testing.T) {
 	f := newFolder(t, nil)
-	for i := range filesLimit + 1 {
-		if err := os.WriteFile(filepath.Join(f.Dir, "a"+strings.Repeat("a", i%90)+string(rune('a'+i/90))+".md"), nil, 0o600); err != nil {
+	for i := range filesLimit {
+		if err := os.WriteFile(filepath.Join(f.Dir, fmt.Sprintf("a%d.md", i)), []byte("x"), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if _, err := f.Read(t.Context()); err == nil || !strings.Contains(err.Error(), "move old ones elsewhere") {
-		t.Errorf("Read of %d files: error %v, want one that says what to do", filesLimit+1, err)
+	f.Wait = func(context.Context, time.Duration) error { return nil }
+	if r := read(t, f); len(r.Refused) != filesLimit {
+		t.Errorf("%d of %d files were read", len(r.Refused), filesLimit)
 	}
+	write(t, f, "z.md", head, now)
+	want := "articles: " + f.Dir + " holds more than 2000 articles; move old ones elsewhere"
+	if _, err := f.Read(t.Context()); err == nil || err.Error() != want {
+		t.Errorf("Read: error %v, want %s", err, want)
+	}
+}
+
+func TestTooMuchText(t *testing.T) {
+	f := newFolder(t, nil)
+	for i := range folderLimit/fileLimit + 1 {
+		name := fmt.Sprintf("a%d.md", i)
+		write(t, f, name, "", now)
+		if err := os.Truncate(filepath.Join(f.Dir, name), fileLimit); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want := "articles: " + f.Dir + " holds more than 64 MB of articles; move old ones elsewhere"
+	if _, err := f.Read(t.Context()); err == nil || err.Error() != want {
+		t.Errorf("Read: error %v, want %s", err, want)
+	}
+}
+
+func TestFolderThatIsNotThere(t *testing.T) {
+	f := newFolder(t, nil)
 	f.Dir = filepath.Join(f.Dir, "none")
-	if _, err := f.Read(t.Context()); err == nil {
-		t.Error("Read of a folder that is not there succeeded")
+	if _, err := f.Read(t.Context()); !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), f.Dir) {
+		t.Errorf("Read: error %v, want one that names the folder", err)
+	}
+}
+
+func TestEmptyFolder(t *testing.T) {
+	if diff := cmp.Diff(Result{}, read(t, newFolder(t, nil))); diff != "" {
+		t.Errorf("an empty folder holds something:\n%s", diff)
 	}
 }
 
 func TestFilesMustHoldStill(t *testing.T) {
+	const half = head + "Half"
+	rewrite := func(text string, modified time.Time) func(*testing.T, Folder) {
+		return func(t *testing.T, f Folder) { write(t, f, "a.md", text, modified) }
+	}
+	far := now.Add(50 * 365 * 24 * time.Hour)
 	tests := []struct {
 		name     string
 		modified time.Time
-		meddle   func(t *testing.T, f Folder)
-		waits    bool
+		meddle   func(t *testing.T, f Folder) // while Read waits; nil: it must not wait
 		taken    bool
 	}{
-		{"old: taken at once", now.Add(-time.Minute), nil, false, true},
-		{"fresh and left alone: taken after a second look", now, func(*testing.T, Folder) {}, true, true},
-		{"from the future and left alone: taken", now.Add(time.Hour), func(*testing.T, Folder) {}, true, true},
-		{"still growing: refused", now, func(t *testing.T, f Folder) { write(t, f, "a.md", head+"Half and more", now) }, true, false},
-		{"other words of the same length: refused", now, func(t *testing.T, f Folder) { write(t, f, "a.md", head+"Flah", now) }, true, false},
-		{"saved anew with the same words: refused, it may go on", now, func(t *testing.T, f Folder) { write(t, f, "a.md", head+"Half", now.Add(time.Second)) }, true, false},
+		{"old: taken at once", now.Add(-time.Minute), nil, true},
+		{"left alone for just as long as it must: taken at once", now.Add(-settleDefault), nil, true},
+		{"fresh and left alone: taken after a second look", now, func(*testing.T, Folder) {}, true},
+		{"nearly old and left alone: taken", now.Add(1 - settleDefault), func(*testing.T, Folder) {}, true},
+		{"from the future and left alone: taken", now.Add(time.Hour), func(*testing.T, Folder) {}, true},
+		{"from the far future and left alone: taken", far, func(*testing.T, Folder) {}, true},
+		{"from the far future and growing: refused", far, rewrite(half+" and more", far), false},
+		{"still growing: refused", now, rewrite(half+" and more", now.Add(time.Second)), false},
+		{"growing, its time put back: refused", now, rewrite(half+" and more", now), false},
+		{"other words of the same length: refused", now, rewrite(head+"Flah", now.Add(time.Second)), false},
+		{"other words of the same length, its time put back: refused", now, rewrite(head+"Flah", now), false},
+		{"saved anew with the same words: refused, it may go on", now, rewrite(half, now.Add(time.Second)), false},
+		{"cut to nothing: refused", now, rewrite("", now), false},
 		{"gone: refused", now, func(t *testing.T, f Folder) {
 			if err := os.Remove(filepath.Join(f.Dir, "a.md")); err != nil {
 				t.Fatal(err)
 			}
-		}, true, false},
+		}, false},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			f := newFolder(t, map[string]string{"old.md": head})
-			write(t, f, "a.md", head+"Half", tt.modified)
-			waited := false
+			write(t, f, "a.md", half, tt.modified)
+			var waited []time.Duration
 			f.Wait = func(_ context.Context, d time.Duration) error {
-				waited = true
-				tt.meddle(t, f)
+				waited = append(waited, d)
+				if tt.meddle != nil {
+					tt.meddle(t, f)
+				}
 				return nil
 			}
 			r := read(t, f)
-			if waited != tt.waits {
-				t.Errorf("waited %v, want %v", waited, tt.waits)
+			if want := tt.meddle != nil; len(waited) > 1 || (len(waited) == 1) != want || want && waited[0] != settleDefault {
+				t.Errorf("waited %v, want %v once: %v", waited, settleDefault, want)
 			}
-			if got := slices.Contains(slugs(r), "a"); got != tt.taken {
-				t.Errorf("taken %v, want %v; refused %q", got, tt.taken, lines(r.Refused))
+			want := []string{"old"}
+			var refused []string
+			if tt.taken {
+				want = []string{"a", "old"}
+			} else {
+				refused = []string{"a.md: it is still being written; it will be read next time"}
 			}
-			if !slices.Contains(slugs(r), "old") {
-				t.Error("a file that held still was lost over one that did not")
-			}
-			if !tt.taken && len(r.Refused) != 1 {
-				t.Errorf("refused %q, want a.md with its reason", lines(r.Refused))
+			if !slices.Equal(slugs(r), want) || !slices.Equal(lines(r.Refused), refused) {
+				t.Errorf("articles %q, refused %q; want %q and %q", slugs(r), lines(r.Refused), want, refused)
 			}
 		})
+	}
+}
+
+func TestTheClockIsNotAskedToReadOldFilesAgain(t *testing.T) {
+	// What is old is not read twice although time goes on while others settle.
+	f := newFolder(t, map[string]string{"old.md": head})
+	write(t, f, "fresh.md", head, now)
+	clock := now
+	f.Now = func() time.Time { return clock }
+	f.Settle = time.Minute
+	f.Wait = func(_ context.Context, d time.Duration) error {
+		clock = clock.Add(d)
+		write(t, f, "old.md", head+"New.", clock)
+		return nil
+	}
+	if r := read(t, f); !slices.Equal(slugs(r), []string{"fresh", "old"}) || len(r.Articles[1].Body) > 0 {
+		t.Errorf("articles %+v, refused %q; want the old one as it was", r.Articles, lines(r.Refused))
+	}
+}
+
+func TestWaitingByTheClock(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFolder(t, nil)
+		f.Wait, f.Now, f.Settle = nil, time.Now, time.Minute
+		write(t, f, "a.md", head, time.Now())
+		start := time.Now()
+		if r := read(t, f); len(r.Articles) != 1 || time.Since(start) != time.Minute {
+			t.Errorf("articles %q after %v, want one after a minute", slugs(r), time.Since(start))
+		}
+		write(t, f, "a.md", head, time.Now())
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if _, err := f.Read(ctx); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("Read: error %v, want the end of its context", err)
+		}
+	})
+}
+
+func TestReadEndsWithItsContext(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := newFolder(t, map[string]string{"a.md": head}).Read(ctx); !errors.Is(err, context.Canceled) {
+		t.Errorf("Read: error %v, want the end of its context", err)
 	}
 }
 
@@ -251,66 +400,6 @@ func TestReadTwiceGivesTheSame(t *testing.T) {
 	}
 	if diff := cmp.Diff(read(t, f), read(t, f)); diff != "" {
 		t.Errorf("two readings differ:\n%s", diff)
-	}
-}
-
-func FuzzArticle(f *testing.F) {
-	f.Add([]byte(head + "Text with [a link](https://x.example) and `code`.\n\n- one\n- two\n\n| a | b |\n| - | -: |\n| 1 | 2 |\n"))
-	f.Add([]byte(head + "<script>alert(1)</script>[x](javascript:alert(1))![y](../../etc/passwd)"))
-	f.Add([]byte("---\nheadline: &a [*a]\n---\n"))
-	f.Add([]byte("---\nsources: [{title: x, url: https://x.example}]\nheadline: x\npublished: 2026-02-08T11:30:00Z\n---\n## Analysis\n### Background\nx\n## Sources\n- [y](https://y.example)\n"))
-	dir := f.TempDir()
-	root, err := os.OpenRoot(dir)
-	if err != nil {
-		f.Fatal(err)
-	}
-	f.Fuzz(func(t *testing.T, text []byte) {
-		folder := Folder{Dir: dir, Media: filepath.Join(dir, "media"), Zone: time.UTC}
-		a, _, refused := folder.article(filed{"a.md", text}, &pictures{root: root, media: folder.Media})
-		if refused != nil {
-			return
-		}
-		checkText(t, a.Headline)
-		checkBlocks(t, a.Body)
-		for _, p := range a.Analysis {
-			checkBlocks(t, p.Blocks)
-		}
-		for _, s := range a.Sources {
-			checkText(t, s.Title)
-			if s.URL != "" && !strings.HasPrefix(s.URL, "https:") {
-				t.Errorf("source %q", s.URL)
-			}
-		}
-	})
-}
-
-func checkText(t *testing.T, s string) {
-	t.Helper()
-	for _, r := range s {
-		if r < ' ' && r != '\n' && r != '\t' || r >= 0x7f && r < 0xa0 {
-			t.Errorf("text %q holds a control character", s)
-		}
-	}
-}
-
-func checkBlocks(t *testing.T, blocks []edition.Block) {
-	t.Helper()
-	for _, b := range blocks {
-		for _, s := range b.Spans {
-			checkText(t, s.Text)
-			if s.Link != "" && !strings.HasPrefix(s.Link, "https://") && !strings.HasPrefix(s.Link, "mailto:") {
-				t.Errorf("link %q", s.Link)
-			}
-		}
-		checkBlocks(t, b.Blocks)
-		for _, item := range b.Items {
-			checkBlocks(t, item)
-		}
-		for _, row := range b.Rows {
-			for _, cell := range row {
-				checkBlocks(t, []edition.Block{{Spans: cell.Spans}})
-			}
-		}
 	}
 }
 

@@ -100,14 +100,6 @@ func policy() *bluemonday.Policy {
 	return p
 }
 
-var (
-	marks     = regexp.MustCompile(`^(?:[ \t]*(?:>|[-+*][ \t]|[0-9]{1,9}[.)][ \t]))+`)
-	mark      = regexp.MustCompile(`[>*+.)-]`)
-	link      = regexp.MustCompile(`\][(:]`)
-	sign      = regexp.MustCompile(`[*]+|_+|~+`)
-	delimiter = regexp.MustCompile(`^[ \t>|:+*0-9.)-]*-[ \t|:-]*$`)
-)
-
 // checkBounds refuses what would take the parser too long.
 func (r *reader) checkBounds() *fault {
 	links, signs, columns := 0, 0, 0
@@ -117,24 +109,63 @@ func (r *reader) checkBounds() *fault {
 			end = r.starts[i+1] - 1
 		}
 		line := r.source[start:end]
-		if head := marks.Find(line); len(head) > markLimit && len(mark.FindAll(head, -1)) > markLimit {
+		if marksOf(line) > markLimit {
 			return faultAt(r.first+i, "lists or quotes are nested more than %d deep; simplify them", depthLimit)
 		}
-		if links += len(link.FindAll(line, -1)); links > linksLimit {
+		if links += bytes.Count(line, []byte("](")) + bytes.Count(line, []byte("]:")); links > linksLimit {
 			return faultAt(r.first+i, "it has more than %d links; take some out", linksLimit)
 		}
-		if signs += len(sign.FindAll(line, -1)); signs > signsLimit {
+		if signs += signsOf(line); signs > signsLimit {
 			return faultAt(r.first+i, "it has more than %d signs of emphasis (* _ ~); take some out", signsLimit)
 		}
 		// The parser gives each line of a table as many cells as its head has.
-		if delimiter.Match(line) {
-			columns = max(columns, bytes.Count(line, []byte("|")))
-		}
-		if columns*len(r.starts) > cellLimit {
+		if columns = max(columns, columnsOf(line)); columns*len(r.starts) > cellLimit {
 			return faultAt(r.first+i, "the table has more columns than so long an article can have; split it")
 		}
 	}
 	return nil
+}
+
+// marksOf returns how many signs of quotes and lists stand at the head of
+// line: "> - 1. words" has three.
+func marksOf(line []byte) int {
+	n := 0
+	for rest := line; ; n++ {
+		rest = bytes.TrimLeft(rest, " \t")
+		after := bytes.TrimLeft(rest, "0123456789") // "1." or "1)"
+		switch {
+		case bytes.HasPrefix(rest, []byte(">")):
+			rest = rest[1:]
+		case len(after) > 1 && isBlank(after[1]) && bytes.IndexByte([]byte("-+*.)"), after[0]) >= 0:
+			rest = after[2:]
+		default:
+			return n
+		}
+	}
+}
+
+func isBlank(c byte) bool { return c == ' ' || c == '\t' }
+
+// signsOf returns how many runs of asterisks, low lines and tildes line has.
+func signsOf(line []byte) int {
+	n := 0
+	last := byte(0)
+	for _, c := range line {
+		if c != last && (c == '*' || c == '_' || c == '~') {
+			n++
+		}
+		last = c
+	}
+	return n
+}
+
+// columnsOf returns how many columns a table has if line is the one under its
+// head, such as "| --- | --: |", whatever list or quote it stands in.
+func columnsOf(line []byte) int {
+	if len(bytes.TrimLeft(line, " \t|:->+*.)0123456789")) > 0 || bytes.IndexByte(line, '-') < 0 {
+		return 0
+	}
+	return bytes.Count(line, []byte("|"))
 }
 
 // lineAt returns the line of the article that holds the byte at of the source.

@@ -10,7 +10,6 @@ import (
 	_ "image/gif" // decoded, never written
 	"image/jpeg"
 	"image/png"
-	"io"
 	"io/fs"
 	"os"
 	"path"
@@ -18,6 +17,7 @@ import (
 	"strings"
 
 	"golang.org/x/image/draw"
+	"golang.org/x/text/unicode/norm"
 
 	"github.com/zotpaper/zotpaper/edition"
 )
@@ -55,21 +55,23 @@ func (p *pictures) image(f frontImage) (*edition.Image, *fault) {
 			return nil, faultAt(0, "%.40q: at most %d characters", s, captionLimit)
 		}
 	}
-	sum := sha256.Sum256(append([]byte(pictureVersion), source...))
-	name := hex.EncodeToString(sum[:16])
+	hash := sha256.New()
+	hash.Write([]byte(pictureVersion))
+	hash.Write(source)
+	name := hex.EncodeToString(hash.Sum(nil)[:16])
 	if p.known(name, out) {
 		return out, nil
 	}
-	made, ext, wrong := scale(source)
-	if wrong != nil {
-		return nil, wrong
+	made, ext, err := scale(source)
+	if err != nil {
+		return nil, faultAt(0, "%.80q %v", f.Src, err)
 	}
 	out.File = name + ext
 	if err := writeFile(p.media, out.File, made); err != nil {
-		return nil, faultAt(0, "%v", err)
+		return nil, faultAt(0, "%.80q cannot be put on the web: %v", f.Src, err)
 	}
 	if !p.known(name, out) {
-		return nil, faultAt(0, "%s was written and cannot be read back", out.File)
+		return nil, faultAt(0, "%.80q was put on the web as %s, which cannot be read back", f.Src, out.File)
 	}
 	return out, nil
 }
@@ -79,7 +81,7 @@ func (p *pictures) image(f frontImage) (*edition.Image, *fault) {
 func (p *pictures) read(src string) ([]byte, *fault) {
 	switch {
 	case src == "":
-		return nil, faultAt(0, "there is no src")
+		return nil, faultAt(0, "no file is named; write the name of one beside the article")
 	case strings.Contains(src, "://"), strings.HasPrefix(src, "//"), strings.HasPrefix(src, "data:"):
 		return nil, faultAt(0, "%.80q is not fetched; put the picture beside the article", src)
 	case !filepath.IsLocal(filepath.FromSlash(src)):
@@ -87,29 +89,26 @@ func (p *pictures) read(src string) ([]byte, *fault) {
 	}
 	name := filepath.FromSlash(path.Clean(src))
 	info, err := p.root.Lstat(name)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, faultAt(0, "there is no file %.80q", src)
+	if decomposed := norm.NFD.String(name); errors.Is(err, fs.ErrNotExist) && decomposed != name {
+		name = decomposed // how a Mac writes it
+		info, err = p.root.Lstat(name)
 	}
-	if err != nil {
-		return nil, faultAt(0, "%v", err)
+	var source []byte
+	if err == nil && info.Mode()&fs.ModeSymlink != 0 {
+		err = errNotRegular
 	}
-	if !info.Mode().IsRegular() {
-		return nil, faultAt(0, "%.80q is no regular file; put a copy of the picture in its place", src)
+	if err == nil {
+		source, _, err = readRegular(p.root, name, pictureLimit)
 	}
-	if info.Size() > pictureLimit {
-		return nil, faultAt(0, "%.80q has %d MB, at most %d", src, info.Size()>>20, pictureLimit>>20)
-	}
-	file, err := p.root.Open(name)
-	if err != nil {
-		return nil, faultAt(0, "%v", err)
-	}
-	defer file.Close()
-	source, err := io.ReadAll(io.LimitReader(file, pictureLimit+1))
 	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, faultAt(0, "there is no file %.80q", src)
+	case errors.Is(err, errNotRegular):
+		return nil, faultAt(0, "%.80q is no regular file; put a copy of the picture in its place", src)
+	case errors.Is(err, errTooLong):
+		return nil, faultAt(0, "%.80q has more than %d MB; make it smaller", src, pictureLimit>>20)
 	case err != nil:
-		return nil, faultAt(0, "%v", err)
-	case len(source) > pictureLimit:
-		return nil, faultAt(0, "%.80q has more than %d MB", src, pictureLimit>>20)
+		return nil, faultAt(0, "%.80q cannot be read: %v", src, withoutPath(err))
 	}
 	return source, nil
 }
@@ -132,23 +131,27 @@ func (p *pictures) known(name string, out *edition.Image) bool {
 }
 
 // scale returns the picture as it is served, and the extension of its name.
-func scale(source []byte) ([]byte, string, *fault) {
+func scale(source []byte) ([]byte, string, error) {
 	config, format, err := image.DecodeConfig(bytes.NewReader(source))
+	if errors.Is(err, image.ErrFormat) {
+		return nil, "", errors.New("is no JPEG, PNG or GIF; save it as one")
+	}
 	if err != nil {
-		return nil, "", faultAt(0, "it is no JPEG, PNG or GIF: %v", err)
+		return nil, "", fmt.Errorf("is damaged (%w); export it again", err)
 	}
 	if config.Width < 1 || config.Height < 1 || config.Width > pixelLimit/config.Height {
-		return nil, "", faultAt(0, "%d by %d pixels are too many", config.Width, config.Height)
+		return nil, "", fmt.Errorf("has %d by %d pixels, at most %d million are taken; make it smaller", config.Width, config.Height, pixelLimit/1_000_000)
 	}
 	decoded, _, err := image.Decode(bytes.NewReader(source))
 	if err != nil {
-		return nil, "", faultAt(0, "it is damaged: %v", err)
+		return nil, "", fmt.Errorf("is damaged (%w); export it again", err)
 	}
-	picture := turn(shrink(decoded, format == "jpeg" && turnsSide(orientation(source))), orientation(source))
+	held := orientation(source)
+	picture := turn(shrink(decoded, turnsSide(held)), held)
 	var b bytes.Buffer
 	if format != "jpeg" {
 		if err := png.Encode(&b, picture); err != nil {
-			return nil, "", faultAt(0, "%v", err)
+			return nil, "", fmt.Errorf("cannot be encoded: %w", err)
 		}
 		if b.Len() <= pngLimit || !picture.Opaque() {
 			return b.Bytes(), ".png", nil
@@ -156,7 +159,7 @@ func scale(source []byte) ([]byte, string, *fault) {
 		b.Reset()
 	}
 	if err := jpeg.Encode(&b, picture, &jpeg.Options{Quality: jpegQuality}); err != nil {
-		return nil, "", faultAt(0, "%v", err)
+		return nil, "", fmt.Errorf("cannot be encoded: %w", err)
 	}
 	return b.Bytes(), ".jpg", nil
 }

@@ -50,13 +50,16 @@ func (c *converter) appendSpans(list []edition.Span, n *html.Node, look edition.
 	return list
 }
 
-// tidy collapses white space, across spans, and joins spans of one look.
+// tidy collapses white space, across spans, joins spans of one look, and takes
+// blanks and line breaks off both ends.
 func tidy(spans []edition.Span) []edition.Span {
 	var list []edition.Span
 	blank := true // the text so far ends with a blank, or there is none
 	for _, s := range spans {
 		if s.Break {
-			list = append(trimEnd(list), s)
+			if list = trimEnd(list); len(list) > 0 {
+				list = append(list, s)
+			}
 			blank = true
 			continue
 		}
