@@ -71,7 +71,7 @@ func (c *converter) block(n *html.Node) []edition.Block {
 	case "ul", "ol":
 		return c.list(n)
 	case "pre":
-		if text := strings.TrimRight(printable(textOf(n)), "\n"); text != "" {
+		if text := strings.TrimRight(textOf(n), "\n"); text != "" {
 			return []edition.Block{{Kind: edition.Code, Spans: []edition.Span{{Text: text}}}}
 		}
 	case "hr":

@@ -23,11 +23,13 @@ import (
 
 // A Folder is a directory in which articles are filed as Markdown, one file
 // each. Its fields are set once; Read may be called by several goroutines.
+//
+// Dir, Media, Zone and Now must be set.
 type Folder struct {
 	Dir   string
-	Media string         // where pictures are put for the web, named by their content
-	Zone  *time.Location // times without an offset are read in it
-	Now   func() time.Time
+	Media string           // where pictures are put for the web, named by their content
+	Zone  *time.Location   // times without an offset are read in it
+	Now   func() time.Time // the clock that files' times are compared with
 
 	// Settle is how long a file must have been left alone before it is read
 	// without a second look; 0: two seconds.

@@ -51,6 +51,7 @@ func TestFrontMatterFaults(t *testing.T) {
 		{"an empty date", front(h, "published:"), `a.md:3: there is no date; add "published: 2026-02-08T11:30:00Z"`},
 		{"a date without a time", front(h, "published: 2026-02-08"), `a.md:3: published: "2026-02-08" has no time of day; ` + write},
 		{"a word for a date", front(h, "published: soon"), `a.md:3: published: "soon" is no time; ` + write},
+		{"a date below its key", front(h, "published:", "", "  soon"), `a.md:3: published: "soon" is no time; ` + write},
 		{"a day that does not exist", front(h, "published: 2026-02-30T11:30:00Z"), `a.md:3: published: "2026-02-30T11:30:00Z" is no time; ` + write},
 		{"a day first", front(h, "published: 08.02.2026 11:30"), `a.md:3: published: "08.02.2026 11:30" is no time; ` + write},
 		{"the zero time of a template", front(h, "published: 0001-01-01T00:00:00Z"), `a.md:3: published: "0001-01-01T00:00:00Z" is no time; ` + write},

@@ -110,7 +110,7 @@ func (r *reader) checkBounds() *fault {
 		}
 		line := r.source[start:end]
 		if marksOf(line) > markLimit {
-			return faultAt(r.first+i, "lists or quotes are nested more than %d deep; simplify them", depthLimit)
+			return faultAt(r.first+i, "lists or quotes are nested more than %d deep; simplify them", markLimit)
 		}
 		if links += bytes.Count(line, []byte("](")) + bytes.Count(line, []byte("]:")); links > linksLimit {
 			return faultAt(r.first+i, "it has more than %d links; take some out", linksLimit)

@@ -131,14 +131,14 @@ func checkBody(t *testing.T, body, want, warning string) {
 
 func TestPicturesInTheText(t *testing.T) {
 	f := newFolder(t, map[string]string{"x.png": string(picture(t, 20, 10)), "Fähre.png": string(picture(t, 10, 10)), "a b.png": string(picture(t, 5, 5)), "a.md": head + strings.Join([]string{
-		`One ![first](x.png "Caption &amp; *more*") two.`, // 5
+		`One ![first](x.png "Caption&#x9b; &amp; *more*") two.`, // 5
 		``,
 		`# ![second](Fähre.png) Heading`, // 7
 		``,
 		`- ![third](<a b.png>)`,
 		`- [![fourth](./x.png)](https://x.example/)`, // 10
 		``,
-		`![*fifth* "quoted"][p]`,
+		`![*fifth&#x1b;* "quoted"][p]`,
 		``,
 		`![](x.png)`, // 14
 		``,
@@ -180,10 +180,14 @@ func TestSourcesInTheText(t *testing.T) {
 	r := read(t, newFolder(t, map[string]string{
 		"a.md": head + "One.\n\n## Sources\n\nA paragraph.\n\n> quoted\n\n1. [first](https://x.example/) of [two](https://y.example/)\n2. [plain](http://x.example/)\n   - inner\n3. " + long + "\n\n---\n\n## The end\n\nTwo.",
 		"b.md": head + "## Sources\n" + strings.Repeat("- x\n", 2) + numbered(sourcesLimit+3),
+		"d.md": "---\nheadline: H\npublished: 2026-02-08T11:30:00Z\nsources: [{title: timetable}]\n---\n## Sources\n- [Timetable](https://x.example/)\n",
 		"c.md": head + "## sources\n\n| a |\n| - |\n| b |\n\n## Analysis\n## Sources\n",
 	}))
-	if len(r.Articles) != 3 {
+	if len(r.Articles) != 4 {
 		t.Fatalf("refused %q", lines(r.Refused))
+	}
+	if diff := cmp.Diff([]edition.Source{{Title: "timetable", URL: "https://x.example/"}}, r.Articles[3].Sources); diff != "" {
+		t.Errorf("a source named twice, once with its address (-want +got):\n%s", diff)
 	}
 	want := []edition.Source{
 		{Title: "A paragraph."}, {Title: "quoted"}, {Title: "first of two", URL: "https://x.example/"}, {Title: "plain"}, {Title: "inner"},
@@ -222,14 +226,15 @@ func numbered(n int) string {
 
 func TestWhatWouldTakeTooLongIsRefused(t *testing.T) {
 	const deep = "lists or quotes are nested more than 12 deep; simplify them"
+	const deepest = "lists or quotes are nested more than 100 deep; simplify them"
 	const links = "it has more than 1000 links; take some out"
 	const signs = "it has more than 10000 signs of emphasis (* _ ~); take some out"
 	const unended = "the HTML that begins here does not end, and the rest of the article would be lost in it; take it out"
 	const size = 64 << 10
 	tests := []struct{ name, body, want string }{
-		{"quotes in quotes", "One.\n\n" + strings.Repeat(">", size), "a.md:7: " + deep},
+		{"quotes in quotes", "One.\n\n" + strings.Repeat(">", size), "a.md:7: " + deepest},
 		{"13 quotes in each other", "One.\n\n" + strings.Repeat("> ", 13) + "x", "a.md:7: " + deep},
-		{"lists in lists", "One.\n\n" + strings.Repeat("1. ", size/3), "a.md:7: " + deep},
+		{"lists in lists", "One.\n\n" + strings.Repeat("1. ", size/3), "a.md:7: " + deepest},
 		{"lists in lists by indentation", staircase(40), "a.md:17: " + deep},
 		{"emphasis in emphasis", strings.Repeat("*a _b ", 300) + strings.Repeat("x_ x* ", 300), "a.md:5: emphasis is nested too deep: html: open stack of elements exceeds 512 nodes"},
 		{"links without end", "\n" + strings.Repeat("[a](", size/4), "a.md:6: " + links},
