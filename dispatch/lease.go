@@ -60,26 +60,39 @@ const leaseOwner = `
 func (l Ledger) acquire(ctx context.Context, key edition.Key, editionID int64, owner string) (*hold, error) {
 	h := &hold{ledger: l, key: key, editionID: editionID, owner: owner}
 	err := l.DB.Transact(ctx, func(ctx context.Context, tx *sql.Tx) error {
-		now := l.Now()
-		var started, expires database.Time
-		err := tx.QueryRowContext(ctx, takeLease, owner, database.Time{Time: now.Add(leaseLength)}, database.Time{Time: now}, editionID).
-			Scan(&h.list, &h.fence, &started, &expires)
-		h.started, h.expires = started.Time, expires.Time
-		if !errors.Is(err, sql.ErrNoRows) {
-			return err
+		for {
+			taken, err := h.take(ctx, tx)
+			if taken || err != nil {
+				return err
+			}
+			var until database.Time
+			busy := &BusyError{Edition: key}
+			if err := tx.QueryRowContext(ctx, leaseOwner, editionID).Scan(&busy.Owner, &until); err != nil {
+				return err
+			}
+			// Between the two statements the owner may have let go.
+			if busy.Until = until.Time; !until.IsZero() {
+				return busy
+			}
 		}
-		var until database.Time
-		busy := &BusyError{Edition: key}
-		if err := tx.QueryRowContext(ctx, leaseOwner, editionID).Scan(&busy.Owner, &until); err != nil {
-			return err
-		}
-		busy.Until = until.Time
-		return busy
 	})
 	if err != nil {
 		return nil, fmt.Errorf("take the dispatch of %s: %w", key, err)
 	}
 	return h, nil
+}
+
+// take takes the lease, within tx, if nobody holds it.
+func (h *hold) take(ctx context.Context, tx *sql.Tx) (bool, error) {
+	now := h.ledger.Now()
+	var started, expires database.Time
+	err := tx.QueryRowContext(ctx, takeLease, h.owner, database.Time{Time: now.Add(leaseLength)}, database.Time{Time: now}, h.editionID).
+		Scan(&h.list, &h.fence, &started, &expires)
+	if errors.Is(err, sql.ErrNoRows) {
+		return false, nil
+	}
+	h.started, h.expires = started.Time, expires.Time
+	return err == nil, err
 }
 
 const renewLease = `
