@@ -277,7 +277,7 @@ func (c *Conn) reply(command string, want int, timeout time.Duration) (Reply, er
 		// says next would be taken for the answer to something else.
 		return Reply{}, fmt.Errorf("the mail server answered %s with %s", command, newReply(refused.Code, text))
 	}
-	return Reply{}, fmt.Errorf("%s: %w", command, err)
+	return Reply{}, fmt.Errorf("%s: %w", command, plainError{err})
 }
 
 // recover makes c ready for the next message after a refusal, or cuts it. It

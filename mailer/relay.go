@@ -76,6 +76,9 @@ func (r Relay) Dial(ctx context.Context) (*Conn, error) {
 		return nil, fmt.Errorf("mail server %s: %w", r.address(), err)
 	}
 	session, err := client.DialToSMTPClientWithContext(ctx)
+	if err != nil {
+		err = dialError(err, auth.begun)
+	}
 	if !release() {
 		err = errors.Join(context.Cause(ctx), err)
 	}
@@ -83,7 +86,7 @@ func (r Relay) Dial(ctx context.Context) (*Conn, error) {
 		if raw != nil {
 			raw.cut()
 		}
-		return nil, fmt.Errorf("mail server %s: %w", r.address(), dialError(err, auth.begun))
+		return nil, fmt.Errorf("mail server %s: %w", r.address(), plainError{err})
 	}
 	c := &Conn{text: session.Text, net: raw, timeout: r.timeout(), usable: true}
 	if ok, size := session.Extension("SIZE"); ok {
@@ -167,6 +170,9 @@ func dialError(err error, authBegun bool) error {
 	switch {
 	case errors.As(err, &ours), errors.As(err, &refused):
 		return err
+	case errors.As(err, &reply) && (reply.Code < 400 || reply.Code > 599):
+		// Neither welcome nor refusal: whatever it is, it does not speak SMTP.
+		return fmt.Errorf("the mail server answered out of place with %s", newReply(reply.Code, reply.Msg))
 	case errors.As(err, &reply):
 		command := "connect"
 		if authBegun && reply.Code != 421 { // 421: the server is closing, whatever was asked

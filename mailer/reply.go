@@ -53,12 +53,23 @@ func newReply(code int, text string) Reply {
 // a server may send anything.
 func printable(s string) string {
 	return strings.TrimSpace(strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) {
+		// Invisible ones, such as those that turn the direction of a line
+		// round, are no better than controls.
+		if !unicode.IsGraphic(r) {
 			return ' '
 		}
 		return r
 	}, strings.ToValidUTF8(s[:min(len(s), textLimit)], "?")))
 }
+
+// A plainError has a text that may go where a reply's may, though what it wraps
+// quotes a server: libraries put a line that they cannot read into their errors
+// as it came.
+type plainError struct{ cause error }
+
+func (e plainError) Error() string { return printable(e.cause.Error()) }
+
+func (e plainError) Unwrap() error { return e.cause }
 
 // A ReplyError is a mail server's refusal.
 //
@@ -86,7 +97,8 @@ func Permanent(err error) bool {
 
 // OurFault reports whether err says that it is us who are refused, not a
 // recipient: no login, a wrong password, no TLS, a policy that our sending
-// does not meet, an edition larger than the server takes. No reader must lose anything over it.
+// does not meet, an edition larger than the server takes. No reader must lose
+// anything over it.
 //
 // The statuses 4.7.23 to 4.7.32 are what large providers answer while our DNS
 // or authentication is not in order; other 4.7.z statuses are greylisting as
