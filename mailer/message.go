@@ -41,13 +41,14 @@ type Message struct {
 }
 
 var (
-	messageID = regexp.MustCompile(`^[A-Za-z0-9.+_-]+@[A-Za-z0-9.-]+$`)
-	listID    = regexp.MustCompile(`^[a-z0-9-]+(\.[A-Za-z0-9-]+)+$`)
-	plainURL  = regexp.MustCompile(`^https://[A-Za-z0-9.-]+(:[0-9]+)?/[A-Za-z0-9._~/-]*$`)
+	// Each is bounded so that its field cannot outgrow a line: 998 bytes.
+	messageID = regexp.MustCompile(`^[A-Za-z0-9.+_-]{1,64}@[A-Za-z0-9.-]{1,253}$`)
+	listID    = regexp.MustCompile(`^[a-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63}){1,10}$`)
+	plainURL  = regexp.MustCompile(`^https://[A-Za-z0-9.-]{1,253}(:[0-9]{1,5})?/[A-Za-z0-9._~/-]{0,600}$`)
 	// Of the characters that need no quotes, and no longer than the line of its
 	// field has room for. https://www.rfc-editor.org/rfc/rfc2046#section-5.1.1
 	boundaryForm = regexp.MustCompile(`^[A-Za-z0-9-]{16,68}$`)
-	feedbackID   = regexp.MustCompile(`^[A-Za-z0-9._-]*:[A-Za-z0-9._-]*:[A-Za-z0-9._-]*:[A-Za-z0-9]{5,15}$`)
+	feedbackID   = regexp.MustCompile(`^[A-Za-z0-9._-]{0,64}:[A-Za-z0-9._-]{0,64}:[A-Za-z0-9._-]{0,64}:[A-Za-z0-9]{5,15}$`)
 )
 
 // Compose returns m as the bytes that go over the wire: multipart/alternative,
