@@ -45,7 +45,7 @@ func TestAnErrorQuotesNoServerRaw(t *testing.T) {
 	for name, answer := range garbage() {
 		t.Run(name, func(t *testing.T) {
 			for _, s := range []*transcript{play(t, answer), play(t, greeting, exchange{"EHLO", answer}, exchange{"HELO", answer})} {
-				_, err := s.Relay.Dial(t.Context())
+				_, err := s.Dial(t.Context())
 				wantPlain(t, err)
 				if Permanent(err) || OurFault(err) || InDoubt(err) || !strings.Contains(err.Error(), "who") {
 					t.Errorf("Dial: got %.200v; permanent %t, our fault %t", err, Permanent(err), OurFault(err))
@@ -66,14 +66,14 @@ func TestAnErrorQuotesNoServerRaw(t *testing.T) {
 // TestAGreetingThatIsNoWelcome: only codes 4yz and 5yz refuse.
 func TestAGreetingThatIsNoWelcome(t *testing.T) {
 	for _, line := range []string{"250 hello\r\n", "354 go on\r\n", "221 bye\r\n", "600 hello\r\n"} {
-		_, err := play(t, line).Relay.Dial(t.Context())
+		_, err := play(t, line).Dial(t.Context())
 		var refused *ReplyError
 		if err == nil || errors.As(err, &refused) || Permanent(err) || !strings.Contains(err.Error(), line[:3]) {
 			t.Errorf("Dial to %q: got %v, want an error that is no refusal", line, err)
 		}
 	}
 	for code, permanent := range map[string]bool{"400": false, "499": false, "500": true, "599": true} {
-		_, err := play(t, code+" no\r\n").Relay.Dial(t.Context())
+		_, err := play(t, code+" no\r\n").Dial(t.Context())
 		var refused *ReplyError
 		if !errors.As(err, &refused) || Permanent(err) != permanent {
 			t.Errorf("Dial to %s: got %v, want a refusal, permanent %t", code, err, permanent)
@@ -89,7 +89,7 @@ func TestAnErrorKeepsItsCause(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := play(t, greeting).Relay.Dial(ctx); !errors.Is(err, context.Canceled) {
+	if _, err := play(t, greeting).Dial(ctx); !errors.Is(err, context.Canceled) {
 		t.Errorf("Dial with a context that has ended: %v", err)
 	}
 	closed := start(t, smtptest.Options{})
