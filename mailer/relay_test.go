@@ -46,8 +46,12 @@ func TestNothingIsSaidInClear(t *testing.T) {
 			t.Errorf("the server heard %q", got)
 		}
 	})
-	for mode, o := range map[TLSMode]smtptest.Options{TLSMandatory: {STARTTLS: true}, TLSImplicit: {ImplicitTLS: true}} {
-		t.Run("a certificate of nobody we trust, "+string(mode), func(t *testing.T) {
+	stranger := start(t, smtptest.Options{STARTTLS: true}).Roots()
+	for name, o := range map[string]smtptest.Options{
+		"a certificate of nobody we trust, STARTTLS": {STARTTLS: true}, "a certificate of nobody we trust, implicit": {ImplicitTLS: true},
+		"a certificate for another host, STARTTLS": {STARTTLS: true, Name: "mail.example.org"}, "a certificate for another host, implicit": {ImplicitTLS: true, Name: "mail.example.org"},
+	} {
+		t.Run(name, func(t *testing.T) {
 			reached := make(chan smtptest.Phase, 10)
 			o.Script = func(e smtptest.Event) smtptest.Answer {
 				if e.Phase != smtptest.Connect && e.Phase != smtptest.Hello {
@@ -57,7 +61,13 @@ func TestNothingIsSaidInClear(t *testing.T) {
 			}
 			s := start(t, o)
 			r := relayTo(s)
-			r.TLS, r.Username, r.Password, r.RootCAs = mode, "press", "secret", start(t, smtptest.Options{STARTTLS: true}).Roots()
+			r.TLS, r.Username, r.Password = TLSMandatory, "press", "secret"
+			if o.ImplicitTLS {
+				r.TLS = TLSImplicit
+			}
+			if o.Name == "" {
+				r.RootCAs = stranger
+			}
 			wantTLSError(t, r)
 			if err := s.Close(); err != nil {
 				t.Fatal(err)

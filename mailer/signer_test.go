@@ -11,6 +11,7 @@ import (
 	"encoding/base64"
 	"encoding/pem"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -112,9 +113,20 @@ func TestSignaturesVerify(t *testing.T) {
 				t.Run("by dkimpy", func(t *testing.T) { emltest.VerifyWithDkimpy(t, signed, key.record) })
 
 				// What is promised to be covered is: a change breaks the signature.
-				for _, field := range []string{"From", "To", "Subject", "Date", "Message-ID", "MIME-Version", "Content-Type"} {
+				fields := []string{"From", "To", "Subject", "Date", "Message-ID", "MIME-Version", "Content-Type"}
+				if m.ListID != "" {
+					fields = append(fields, "Reply-To", "List-Id", "List-Unsubscribe", "List-Unsubscribe-Post", "Feedback-ID")
+				}
+				for _, field := range fields {
 					if verified(t, renamed(t, signed, field), key.record) == nil {
 						t.Errorf("%s can be changed", field)
+					}
+				}
+				for _, changed := range [][]byte{
+					append(slices.Clone(signed), "one more line\r\n"...), bytes.Replace(signed, []byte("<!DOCTYPE"), []byte("<!doctype"), 1),
+				} {
+					if bytes.Equal(changed, signed) || verified(t, changed, key.record) == nil {
+						t.Error("the body can be changed")
 					}
 				}
 				for _, added := range []string{"From: <x@example.net>\r\n", "Subject: other\r\n"} {

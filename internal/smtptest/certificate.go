@@ -13,9 +13,9 @@ import (
 	"time"
 )
 
-// selfSigned returns a certificate for this machine alone, and the pool that
-// trusts it.
-func selfSigned() (tls.Certificate, *x509.CertPool, error) {
+// selfSigned returns a certificate for host alone, or for this machine if host
+// is empty, and the pool that trusts it.
+func selfSigned(host string) (tls.Certificate, *x509.CertPool, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return tls.Certificate{}, nil, fmt.Errorf("smtptest: %w", err)
@@ -25,9 +25,13 @@ func selfSigned() (tls.Certificate, *x509.CertPool, error) {
 		SerialNumber: big.NewInt(now.UnixNano()),
 		Subject:      pkix.Name{CommonName: "smtptest"},
 		NotBefore:    now.Add(-time.Hour), NotAfter: now.Add(24 * time.Hour),
-		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, DNSNames: []string{"localhost"},
 		IsCA: true, BasicConstraintsValid: true,
 		KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
+	}
+	if host != "" {
+		template.DNSNames = []string{host}
+	} else {
+		template.DNSNames, template.IPAddresses = []string{"localhost"}, []net.IP{net.IPv4(127, 0, 0, 1)}
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
 	if err != nil {

@@ -21,6 +21,7 @@ type Options struct {
 	Script      func(Event) Answer // nil: takes everything; may be called by several goroutines at once
 	STARTTLS    bool               // offer it, with a certificate of its own
 	ImplicitTLS bool               // TLS from the first byte
+	Name        string             // the host that the certificate is for; empty: this machine
 	Username    string             // demand a login with this name
 	Password    string
 	Mechanism   string         // of the login: "PLAIN" or "LOGIN"; empty: both are offered
@@ -92,7 +93,7 @@ func Start(options Options) (*Server, error) {
 	s.smtp.ErrorLog = log.New(io.Discard, "", 0)
 	var certificates *tls.Config
 	if options.STARTTLS || options.ImplicitTLS {
-		certificate, roots, err := selfSigned()
+		certificate, roots, err := selfSigned(options.Name)
 		if err != nil {
 			return nil, err
 		}

@@ -256,6 +256,18 @@ func TestTLS(t *testing.T) {
 			})
 		}
 	}
+	t.Run("with the name of another host", func(t *testing.T) {
+		s := start(t, Options{STARTTLS: true, Name: "mail.example.org"})
+		for host, good := range map[string]bool{"localhost": false, "mail.example.org": true} {
+			c, err := smtp.DialStartTLS(s.Addr(), &tls.Config{RootCAs: s.Roots(), ServerName: host, MinVersion: tls.VersionTLS12})
+			if err == nil {
+				err = errors.Join(c.Noop(), c.Close()) // the client shakes hands when it must
+			}
+			if (err == nil) != good {
+				t.Errorf("as %s: %v", host, err)
+			}
+		}
+	})
 	t.Run("STARTTLS is offered only when asked for", func(t *testing.T) {
 		c := dial(t, start(t, Options{}))
 		if ok, _ := c.Extension("STARTTLS"); ok {
