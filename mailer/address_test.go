@@ -50,7 +50,7 @@ func injections() map[string]string {
 		"a list":                                 `reader@example.org,victim@example.net`,
 		"a display name":                         `Reader <reader@example.org>`,
 		"a local part beyond the limit":          strings.Repeat("a", 65) + "@example.org",
-		"an address beyond the limit":            "reader@" + strings.Repeat("a.", 125) + "org",
+		"an address beyond the limit":            "reader@" + strings.Repeat("a.", 122) + "orgs",
 		"a label beyond the limit":               "reader@" + strings.Repeat("a", 64) + ".org",
 		"no local part":                          `@example.org`,
 		"no domain":                              `reader@`,
@@ -83,6 +83,9 @@ func TestParseAddressTakes(t *testing.T) {
 		"a host of one label":    {"", "root@localhost"},
 		"quotes around dots":     {"", `".reader."@example.org`},
 		"the longest local part": {"", strings.Repeat("a", 64) + "@example.org"},
+		"the longest address":    {"", strings.Repeat("a", 64) + "@" + strings.Repeat(strings.Repeat("a", 62)+".", 2) + strings.Repeat("a", 63)},
+		"the longest name":       {strings.Repeat("n", 200), "ann@example.org"},
+		"a blank of Unicode":     {"Ann\u00a0Fox", "ann@example.org"},
 		"a name in any script":   {"山田 太郎", "taro@example.org"},
 		"a name with quotes":     {`Ann "Fox" O\Neil`, "ann@example.org"},
 	} {
@@ -100,7 +103,7 @@ func TestParseAddressTakes(t *testing.T) {
 
 func TestParseAddressRefusesNames(t *testing.T) {
 	for name, value := range map[string]string{
-		"with CRLF": "Reader\r\nBcc: victim@example.net", "with LF": "Reader\nX: y", "with CR": "Reader\rX: y", "with NUL": "Rea\x00der",
+		"with CRLF": "Reader\r\nBcc: victim@example.net", "with LF": "Reader\nX: y", "with CR": "Reader\rX: y", "with NUL": "Rea\x00der", "with LF first": "\nReader",
 		"with a C1 control": "Rea\u0085der", "that are not UTF-8": "J\xf6rg", "without end": strings.Repeat("a", 201),
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -2,6 +2,7 @@ package mailer
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -28,6 +29,7 @@ func TestCheckNamesTheRuleBroken(t *testing.T) {
 		"NUL":                           {replace("Ministers agree =", "Ministers\x00agree ="), "0x00"},
 		"eight bits in the body":        {replace("Ministers agree =", "Ministers é ="), "0xc3"},
 		"eight bits in the header":      {replace("Ann Reader", "Änn Reader"), "0xc3"},
+		"the byte 0x80":                 {replace("Ann Reader", "Ann \x80 Reader"), "0x80"},
 		"a body line of 77":             {replace("Ministers agree =", strings.Repeat("a", 77)+"\r\n="), "at most 76"},
 		"a header line of 999":          {replace("Ann Reader", strings.Repeat("a", 999)), "at most 998"},
 		"too large":                     {good + strings.Repeat("a\r\n", 90_000), "at most 250000"},
@@ -54,6 +56,29 @@ func TestCheckNamesTheRuleBroken(t *testing.T) {
 				t.Errorf("Check: got %v, want an error with %q", err, tt.want)
 			}
 		})
+	}
+}
+
+func TestCheckTakesSingleFieldsOnce(t *testing.T) {
+	good := compose(t, specimen())
+	for _, name := range []string{
+		"Date", "From", "Sender", "Reply-To", "To", "Cc", "Bcc", "Message-ID", "Subject", "MIME-Version", "Content-Type",
+		"List-Id", "List-Unsubscribe", "List-Unsubscribe-Post", "List-Archive", "Feedback-ID",
+	} {
+		field := []byte(name + ": <x@example.org>\r\n")
+		err := Check(append(append(slices.Clone(field), field...), good...))
+		if err == nil || !strings.Contains(strings.ToLower(err.Error()), " fields "+strings.ToLower(name)+",") {
+			t.Errorf("%s twice: got %v, want an error that says so", name, err)
+		}
+	}
+}
+
+func TestCheckTakesAMessageOfTheLargestSize(t *testing.T) {
+	good := compose(t, specimen())
+	rest := sizeLimit - len(good)
+	largest := append(slices.Clone(good), strings.Repeat("a", rest%2)+strings.Repeat("\r\n", rest/2)...)
+	if err := Check(largest); err != nil {
+		t.Errorf("%d bytes: %v", len(largest), err)
 	}
 }
 

@@ -102,10 +102,22 @@ func TestRefusalsInAPipeline(t *testing.T) {
 
 func TestGoodbyeInAPipeline(t *testing.T) {
 	mail := "MAIL FROM:<" + ann.Sender + ">"
-	s := play(t, "220 hello\r\n", exchange{"EHLO localhost", "250-hello\r\n250 PIPELINING\r\n"}, exchange{mail, "421 4.3.2 closing\r\n"})
-	conn := dial(t, pipelined(s.Relay))
-	if _, err := conn.Send(t.Context(), ann, finished); err == nil || InDoubt(err) || conn.Usable() {
-		t.Errorf("Send: error %v, usable %v; want a refusal and the connection closed", err, conn.Usable())
+	rcpt := "RCPT TO:<" + ann.Recipient + ">"
+	for name, answers := range map[string][]exchange{
+		"MAIL":                  {{mail, "421 4.3.2 closing\r\n"}},
+		"RCPT":                  {{mail, ok}, {rcpt, "421 4.3.2 closing\r\n"}},
+		"RCPT, after a refusal": {{mail, "550 5.1.8 no\r\n"}, {rcpt, "421 4.3.2 closing\r\n"}},
+		"DATA":                  {{mail, ok}, {rcpt, ok}, {"DATA", "421 4.3.2 closing\r\n"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := play(t, "220 hello\r\n", append([]exchange{{"EHLO localhost", "250-hello\r\n250 PIPELINING\r\n"}}, answers...)...)
+			conn := dial(t, pipelined(s.Relay))
+			_, err := conn.Send(t.Context(), ann, finished)
+			var refused *ReplyError
+			if !errors.As(err, &refused) || refused.Reply.Code != 421 || Permanent(err) || InDoubt(err) || conn.Usable() {
+				t.Errorf("Send: error %v, usable %v; want 421 and the connection closed", err, conn.Usable())
+			}
+		})
 	}
 }
 

@@ -2,7 +2,6 @@ package mailer
 
 import (
 	"errors"
-	"strings"
 	"testing"
 
 	"github.com/zotpaper/zotpaper/internal/smtptest"
@@ -54,18 +53,25 @@ func TestSendRefusesBytesThatAreNoMessage(t *testing.T) {
 }
 
 func TestSendKeepsToTheSizeOffered(t *testing.T) {
-	s := start(t, smtptest.Options{MaxSize: 100})
-	c := dial(t, relayTo(s))
-	if c.MaxSize() != 100 {
-		t.Errorf("MaxSize = %d, want 100", c.MaxSize())
+	s := play(t, greeting, append([]exchange{{"EHLO", "250-test\r\n250 SIZE 44\r\n"}}, upTo(".", ok)[1:]...)...)
+	c := dial(t, s.Relay)
+	if c.MaxSize() != int64(len(finished)) {
+		t.Fatalf("MaxSize = %d, want %d", c.MaxSize(), len(finished))
 	}
-	_, err := c.Send(t.Context(), to("ann@example.org"), []byte("Subject: x\r\n\r\n"+strings.Repeat("a\r\n", 40)))
+	_, err := c.Send(t.Context(), to("ann@example.org"), append([]byte("X"), finished...))
 	var refused *ReplyError
-	if !errors.As(err, &refused) || refused.Reply.Code != 552 || refused.Reply.Enhanced != "5.3.4" || !c.Usable() {
+	if !errors.As(err, &refused) || refused.Reply.Code != 552 || refused.Reply.Enhanced != "5.3.4" || !OurFault(err) || !c.Usable() {
 		t.Errorf("Send: got %v, usable %t", err, c.Usable())
 	}
+	if got := s.heard(); len(got) != 1 {
+		t.Errorf("the server heard %q, want EHLO alone", got)
+	}
 	if _, err := send(t.Context(), c); err != nil {
-		t.Errorf("a smaller message: %v", err)
+		t.Errorf("a message of just that size: %v", err)
+	}
+	real := start(t, smtptest.Options{MaxSize: 100})
+	if n := dial(t, relayTo(real)).MaxSize(); n != 100 {
+		t.Errorf("MaxSize = %d, want 100", n)
 	}
 	if n := dial(t, play(t, greeting, upTo("EHLO", "250-test\r\n250 SIZE\r\n")...).Relay).MaxSize(); n != 0 {
 		t.Errorf("SIZE without a number: MaxSize = %d, want 0", n)
