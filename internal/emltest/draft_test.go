@@ -58,8 +58,9 @@ const goodHTML = `<!DOCTYPE html><html lang="en" dir="ltr"><head>
 <div role="article" aria-roledescription="email" aria-label="Afternoon Edition" lang="en" dir="ltr">
 <!--[if mso]><table role="presentation" width="600" cellpadding="0" cellspacing="0" border="0"><tr><td><![endif]-->
 <table role="presentation" width="100%" cellpadding="0" cellspacing="0" border="0" style="max-width:600px"><tbody><tr>
-<td class="cell paper ink" bgcolor="#ffffff" style="background-color:#ffffff;color:#1a1a1a;padding:0 24px">
-<h1>ZOTPAPER</h1><h2>Politics</h2><h3>Ministers agree on the budget</h3>
+<td class="cell paper ink" bgcolor="#ffffff" style="background-color:#ffffff;color:#1a1a1a;padding:0 24px;font-size:17px;line-height:27px">
+<h1>ZOTPAPER</h1><ul style="margin:0;padding:0"><li><a href="#budget">Ministers agree on the budget</a></li></ul>
+<h2>Politics</h2><h3 id="budget">Ministers agree on the budget</h3>
 <p style="margin:0 0 12px">At last, they said. The vote is on Thursday.</p>
 <img src="https://zotpaper.example/media/x.jpg" alt="A hall" width="552" height="311" style="display:block;max-width:100%;height:auto;border:0"/>
 <ul style="margin:0;padding:0 0 0 20px"><li><a href="https://ministry.example/budget" style="text-decoration:underline">The budget</a></li></ul>

@@ -155,7 +155,15 @@ func TestEachRuleFinds(t *testing.T) {
 		{"X8", "rgb", func(d *draft) { d.html("color:#1a1a1a", "color:rgb(0,0,0)") }, nil},
 		{"X8", "no bgcolor", func(d *draft) { d.html(` bgcolor="#ffffff"`, "") }, nil},
 		{"X9", "a font", func(d *draft) { d.html(":root{color-scheme", "@font-face{font-family:X}\n:root{color-scheme") }, nil},
+		{"X10", "small letters", func(d *draft) { d.html("margin:0 0 12px", "margin:0 0 12px;font-size:13px;line-height:20px") }, nil},
+		{"X10", "no size", func(d *draft) { d.html("font-size:17px;", "") }, nil},
+		{"X10", "lines too tight", func(d *draft) { d.html("margin:0 0 12px", "margin:0 0 12px;line-height:23px") }, nil},
+		{"X15", "a jump to nowhere", func(d *draft) { d.html(`id="budget"`, `id="other"`) }, nil},
+		{"X15", "a jump of other words", func(d *draft) { d.html(`"#budget">Ministers`, `"#budget">All ministers`) }, nil},
+		{"X16", "ink from the sheet alone", func(d *draft) { d.html(";color:#1a1a1a;", ";") }, nil},
+		{"X16", "room from the sheet alone", func(d *draft) { d.html("padding:0 24px;", "") }, nil},
 		{"X11", "no alt", func(d *draft) { d.html(` alt="A hall"`, "") }, nil},
+		{"X11", "not encrypted", func(d *draft) { d.html("https://zotpaper.example/media", "http://zotpaper.example/media") }, nil},
 		{"X11", "a format that Outlook does not show", func(d *draft) { d.html("x.jpg", "x.webp") }, nil},
 		{"X11", "no height", func(d *draft) { d.html(` height="311"`, "") }, nil},
 		{"X11", "not fluid", func(d *draft) { d.html(`max-width:100%;height:auto`, "") }, nil},
@@ -185,7 +193,7 @@ func TestEachRuleFinds(t *testing.T) {
 		}, nil},
 
 		{"A1", "a level skipped", func(d *draft) {
-			d.html("<h3>Ministers agree on the budget</h3>", "<h4>Ministers agree on the budget</h4>")
+			d.html("<h2>Politics</h2>", "<h4>Politics</h4>")
 		}, nil},
 		{"A1", "two tops", func(d *draft) { d.html("<h2>Politics</h2>", "<h1>Politics</h1><h2>x</h2>") }, nil},
 		{"A2", "a landmark", func(d *draft) { d.html("<h2>", "<nav></nav><h2>") }, nil},

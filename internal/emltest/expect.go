@@ -40,7 +40,7 @@ type assertion struct {
 func assertions(want Expect) []assertion {
 	all := [][]assertion{
 		structure(), headers(), listHeaders(), signature(want), unsubscribing(), encoding(),
-		plainText(), size(), preheader(), skeleton(), styling(), content(), dark(), accessibility(),
+		plainText(), size(), preheader(), skeleton(), styling(), readability(), content(), dark(), accessibility(),
 	}
 	var flat []assertion
 	for _, group := range all {
