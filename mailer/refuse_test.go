@@ -69,8 +69,8 @@ func TestSendKeepsToTheSizeOffered(t *testing.T) {
 	if _, err := send(t.Context(), c); err != nil {
 		t.Errorf("a message of just that size: %v", err)
 	}
-	real := start(t, smtptest.Options{MaxSize: 100})
-	if n := dial(t, relayTo(real)).MaxSize(); n != 100 {
+	server := start(t, smtptest.Options{MaxSize: 100})
+	if n := dial(t, relayTo(server)).MaxSize(); n != 100 {
 		t.Errorf("MaxSize = %d, want 100", n)
 	}
 	if n := dial(t, play(t, greeting, upTo("EHLO", "250-test\r\n250 SIZE\r\n")...).Relay).MaxSize(); n != 0 {
