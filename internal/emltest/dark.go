@@ -90,19 +90,36 @@ func (m *mail) darkColours(kind func(rule, declaration) bool) map[string]string 
 func (m *mail) uncoloured(dark map[string]string) []string {
 	wrong := map[string]bool{}
 	for _, s := range m.styled() {
-		for _, property := range []string{"color", "background-color", "border-color"} {
-			if s.get(property) == "" {
+		for _, d := range s.style {
+			property := colouring(d)
+			if property == "" {
 				continue
 			}
 			covered := slices.ContainsFunc(strings.Fields(value(s.Node, "class")), func(class string) bool {
 				return dark["."+class+" "+property] != ""
 			})
 			if !covered {
-				wrong[fmt.Sprintf("%s of <%s class=%q>", property, s.Data, value(s.Node, "class"))] = true
+				wrong[fmt.Sprintf("%s of <%s class=%q>", d.property, s.Data, value(s.Node, "class"))] = true
 			}
 		}
 	}
 	return slices.Sorted(maps.Keys(wrong))
+}
+
+// colouring returns which property a sheet must set to change the colour that
+// d gives; "" if d gives none.
+func colouring(d declaration) string {
+	switch {
+	case d.property == "color", d.property == "background-color", d.property == "border-color":
+		return d.property
+	case !hexColour.MatchString(d.value):
+		return ""
+	case d.property == "background":
+		return "background-color"
+	case strings.HasPrefix(d.property, "border"):
+		return "border-color"
+	}
+	return d.property
 }
 
 func threeSheets(m *mail, _ Expect) []string {

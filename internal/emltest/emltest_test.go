@@ -132,7 +132,11 @@ func TestEachRuleFinds(t *testing.T) {
 		{"S4", "too much of all", func(d *draft) { d.text("At last", strings.Repeat("word\n", 60_000)) }, []string{"E5"}},
 		{"S5", "white space", func(d *draft) { d.html("<h2>", "\n      <h2>") }, nil},
 		{"P1", "no summary", func(d *draft) { d.html("Also today: the ferries are back, and a glacier was measured.", "Hello") }, nil},
-		{"P1", "filler first", func(d *draft) { d.html("Also today: the", "Also today:&#847; the") }, nil},
+		{"P1", "filler within", func(d *draft) { d.html("Also today: the", "Also today:&#847; the") }, nil},
+		{"P1", "filler first", func(d *draft) { d.html("Also today: the", "&#847;Also today: the") }, nil},
+		{"P1", "the subject again", func(d *draft) {
+			d.html("Also today: the ferries are back, and a glacier was measured.", "Afternoon Edition, Tue 24 Nov: Ministers agree")
+		}, nil},
 
 		{"X1", "no doctype", func(d *draft) { d.html("<!DOCTYPE html>", "") }, nil},
 		{"X2", "no language where html is stripped", func(d *draft) { d.html(`label="Afternoon Edition" lang="en"`, `label="Afternoon Edition"`) }, nil},
@@ -184,6 +188,8 @@ func TestEachRuleFinds(t *testing.T) {
 
 		{"D1", "not announced", func(d *draft) { d.html(`name="color-scheme"`, `name="x"`) }, nil},
 		{"D2", "ink on a dark ground", func(d *draft) { d.html(`class="cell paper ink"`, `class="cell paper"`) }, []string{"X17"}},
+		{"D2", "a line in the ink of the day", func(d *draft) { d.html("margin:0 0 12px", "margin:0 0 12px;border-top:1px solid #1a1a1a") }, nil},
+		{"D2", "a ground of the day", func(d *draft) { d.html("margin:0 0 12px", "margin:0 0 12px;background:#ffffff") }, nil},
 		{"D3", "forgotten for Outlook", func(d *draft) { d.html("[data-ogsc] .ink{color:#ececec", "[data-ogsc] .ink{color:#eeeeee") }, nil},
 		{"D4", "not important", func(d *draft) { d.html("#121212 !important", "#121212") }, []string{"D3"}},
 		{"D4", "no blank before", func(d *draft) { d.html("#121212 !important", "#121212!important") }, []string{"D3"}},

@@ -31,6 +31,9 @@ func preheader() []assertion {
 		if n := utf8.RuneCountInString(summary); n < shortest || n > longest {
 			ps = append(ps, fmt.Sprintf("%d characters, want %d to %d: %q", n, shortest, longest, summary))
 		}
+		if !strings.HasPrefix(strings.TrimLeft(first, " \n"), summary) {
+			ps = append(ps, "filler before the summary")
+		}
 		if filler.MatchString(summary) {
 			ps = append(ps, fmt.Sprintf("filler within %q", summary))
 		}
