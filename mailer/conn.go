@@ -169,14 +169,15 @@ func (c *Conn) together(commands []command) error {
 }
 
 // endEmpty ends a message that has no recipient before it has begun. It
-// returns refusal, which is why.
+// returns refusal, which is why; whatever comes now, nobody has the message.
 func (c *Conn) endEmpty(refusal error) error {
-	if err := c.write([]byte(".\r\n")); err != nil {
-		return errors.Join(err, refusal)
+	err := c.write([]byte(".\r\n"))
+	if err == nil {
+		_, err = c.reply("message", 2, 2*c.timeout)
 	}
 	var refused *ReplyError
-	if _, err := c.reply("message", 2, 2*c.timeout); err != nil && !errors.As(err, &refused) {
-		return errors.Join(err, refusal)
+	if err != nil && (!errors.As(err, &refused) || refused.Reply.Code == 421) {
+		c.cut()
 	}
 	return refusal
 }
@@ -283,6 +284,9 @@ func (c *Conn) reply(command string, want int, timeout time.Duration) (Reply, er
 // recover makes c ready for the next message after a refusal, or cuts it. It
 // returns err.
 func (c *Conn) recover(err error) error {
+	if !c.usable {
+		return err
+	}
 	var refused *ReplyError
 	if !errors.As(err, &refused) || refused.Reply.Code == 421 {
 		// 421: the server is about to close.

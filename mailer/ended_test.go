@@ -15,15 +15,28 @@ import (
 // What becomes of a connection that ends, at moments that a server cannot
 // choose alone.
 
-// A tapped connection shows what was read from it before anybody else sees it.
+// A tapped connection shows what is read from it before anybody else sees it,
+// and asks before it writes. Both functions may be nil.
 type tapped struct {
 	net.Conn
-	read func([]byte)
+	read  func([]byte)
+	write func([]byte) error
+}
+
+func (c *tapped) Write(b []byte) (int, error) {
+	if c.write != nil {
+		if err := c.write(b); err != nil {
+			return 0, err
+		}
+	}
+	return c.Conn.Write(b)
 }
 
 func (c *tapped) Read(b []byte) (int, error) {
 	n, err := c.Conn.Read(b)
-	c.read(b[:n])
+	if c.read != nil {
+		c.read(b[:n])
+	}
 	return n, err
 }
 
@@ -33,7 +46,7 @@ func TestASentMessageIsSentThoughItsContextEnds(t *testing.T) {
 	s := play(t, greeting, upTo(".", "250 2.0.0 taken\r\n")...)
 	c := dial(t, s.Relay)
 	ctx, cancel := context.WithCancel(t.Context())
-	c.net.Conn = &tapped{c.net.Conn, func(b []byte) {
+	c.net.Conn = &tapped{Conn: c.net.Conn, read: func(b []byte) {
 		if bytes.Contains(b, []byte("taken")) {
 			cancel()
 		}
@@ -101,6 +114,49 @@ func TestASecondReplyIsNotForTheNextMessage(t *testing.T) {
 		}
 		if got := s.heard(); len(got) != 5 {
 			t.Errorf("the server heard %q, want one envelope", got)
+		}
+	}
+}
+
+// TestAWriteThatFails at each step: only the last leaves the message in doubt.
+func TestAWriteThatFails(t *testing.T) {
+	broken := errors.New("broken")
+	for step, inDoubt := range map[string]bool{"MAIL": false, "RCPT": false, "DATA": false, "From:": false, ".\r\n": true} {
+		s := play(t, greeting, upTo(".", ok)...)
+		c := dial(t, s.Relay)
+		c.net.Conn = &tapped{Conn: c.net.Conn, write: func(b []byte) error {
+			if bytes.HasPrefix(b, []byte(step)) {
+				return broken
+			}
+			return nil
+		}}
+		_, err := send(t.Context(), c)
+		if !errors.Is(err, broken) || InDoubt(err) != inDoubt || Permanent(err) || c.Usable() {
+			t.Errorf("a write of %q that fails: got %v, in doubt %t, usable %t", step, err, InDoubt(err), c.Usable())
+		}
+	}
+}
+
+// TestACodeOfNoRefusal: only 4yz and 5yz refuse; with any other the two sides
+// are out of step.
+func TestACodeOfNoRefusal(t *testing.T) {
+	for code, refusal := range map[string]bool{"399": false, "400": true, "599": true, "600": false, "199": false, "300": false} {
+		c := dial(t, play(t, greeting, append(upTo("RCPT", code+" what\r\n"), exchange{"RSET", ok})...).Relay)
+		_, err := send(t.Context(), c)
+		var refused *ReplyError
+		if errors.As(err, &refused) != refusal || c.Usable() != refusal || err == nil || !strings.Contains(err.Error(), code) {
+			t.Errorf("%s: got %v, usable %t; want a refusal: %t", code, err, c.Usable(), refusal)
+		}
+	}
+}
+
+func TestStuff(t *testing.T) {
+	for raw, want := range map[string]string{
+		"a\r\n": "a\r\n", ".\r\n": "..\r\n", "..\r\n": "...\r\n", ".a\r\n": "..a\r\n", "a\r\n.\r\n.b\r\n": "a\r\n..\r\n..b\r\n",
+		"a.\r\n": "a.\r\n", "\r\n.\r\n\r\n.\r\n": "\r\n..\r\n\r\n..\r\n", "a\r\n.": "a\r\n..",
+	} {
+		if got := stuff([]byte(raw)); string(got) != want {
+			t.Errorf("stuff(%q) = %q, want %q", raw, got, want)
 		}
 	}
 }

@@ -100,6 +100,25 @@ func TestRefusalsInAPipeline(t *testing.T) {
 	}
 }
 
+// TestAnEmptyMessageThatEndsBadly: the recipient was refused, whatever becomes
+// of the empty message that the server asked for; but nobody knows where it is.
+func TestAnEmptyMessageThatEndsBadly(t *testing.T) {
+	mail, rcpt := "MAIL FROM:<"+ann.Sender+">", "RCPT TO:<"+ann.Recipient+">"
+	for _, answer := range []string{hangUp, "what?\r\n", "354 go on\r\n", "421 4.3.2 closing\r\n"} {
+		s := play(t, "220 hello\r\n", exchange{"EHLO localhost", "250-hello\r\n250 PIPELINING\r\n"},
+			exchange{mail, ok}, exchange{rcpt, "550 5.1.1 nobody\r\n"}, exchange{"DATA", "354 go on\r\n"}, exchange{".", answer}, exchange{"RSET", ok})
+		conn := dial(t, pipelined(s.Relay))
+		_, err := conn.Send(t.Context(), ann, finished)
+		var refused *ReplyError
+		if !errors.As(err, &refused) || refused.Command != "RCPT" || !Permanent(err) || InDoubt(err) || conn.Usable() {
+			t.Errorf("answered with %q: error %v, usable %v; want RCPT refused and the connection closed", answer, err, conn.Usable())
+		}
+		if got := s.heard(); strings.Contains(strings.Join(got, " "), "RSET") {
+			t.Errorf("answered with %q: the server heard %q", answer, got)
+		}
+	}
+}
+
 func TestGoodbyeInAPipeline(t *testing.T) {
 	mail := "MAIL FROM:<" + ann.Sender + ">"
 	rcpt := "RCPT TO:<" + ann.Recipient + ">"
