@@ -183,6 +183,79 @@ func TestScriptRefusesAtTheGreeting(t *testing.T) {
 	}
 }
 
+func TestScriptRefusesBeforeTheFirstMessage(t *testing.T) {
+	login := Options{Username: "press", Password: "secret"}
+	for _, tt := range []struct {
+		phase  Phase
+		answer Answer
+	}{
+		{Hello, Answer{Code: 550, Enhanced: [3]int{5, 5, 0}, Text: "bad name"}},
+		{Hello, Answer{Code: 421, Enhanced: [3]int{4, 3, 2}, Text: "closing"}},
+		{Auth, Answer{Code: 454, Enhanced: [3]int{4, 7, 0}, Text: "later"}},
+		{Auth, Answer{Code: 421, Enhanced: [3]int{4, 3, 2}, Text: "closing"}},
+	} {
+		t.Run(string(tt.phase)+" "+tt.answer.String(), func(t *testing.T) {
+			o := login
+			o.Script = always(tt.phase, tt.answer)
+			c := dial(t, start(t, o))
+			err := c.Hello("localhost")
+			if (err != nil) != (tt.phase == Hello) {
+				t.Errorf("EHLO: %v", err)
+			}
+			if tt.phase == Auth {
+				err = c.Auth(sasl.NewPlainClient("", "press", "secret"))
+			}
+			var got *smtp.SMTPError
+			want := smtp.SMTPError{Code: tt.answer.Code, EnhancedCode: smtp.EnhancedCode(tt.answer.Enhanced), Message: tt.answer.Text}
+			if !errors.As(err, &got) || *got != want {
+				t.Errorf("got %v, want %v", err, want)
+			}
+		})
+	}
+	t.Run("AUTH hung up", func(t *testing.T) {
+		o := login
+		o.Script = always(Auth, Answer{HangUp: true})
+		var reply *smtp.SMTPError
+		if err := dial(t, start(t, o)).Auth(sasl.NewPlainClient("", "press", "secret")); err == nil || errors.As(err, &reply) {
+			t.Errorf("got %v, want a broken connection", err)
+		}
+	})
+}
+
+func TestScriptWaits(t *testing.T) {
+	for _, phase := range []Phase{Connect, Hello, Mail, Rcpt, Data, Message} {
+		t.Run(string(phase), func(t *testing.T) {
+			reached, released := make(chan bool, 1), make(chan struct{})
+			s := start(t, Options{Script: func(e Event) Answer {
+				if e.Phase != phase {
+					return Answer{}
+				}
+				reached <- true
+				return Answer{Wait: released}
+			}})
+			done := make(chan error, 1)
+			go func() {
+				c, err := smtp.Dial(s.Addr())
+				if err == nil {
+					err = errors.Join(send(c, "one@example.org"), c.Close())
+				}
+				done <- err
+			}()
+			<-reached
+			if n := len(s.Messages()); n != 0 {
+				t.Errorf("%d messages came before the script went on", n)
+			}
+			close(released)
+			if err := <-done; err != nil {
+				t.Error(err)
+			}
+			if n := len(s.Messages()); n != 1 {
+				t.Errorf("%d messages came, want one", n)
+			}
+		})
+	}
+}
+
 func TestEventsAreCountedByRecipientAndNumberedByConnection(t *testing.T) {
 	events := make(chan Event, 100)
 	s := start(t, Options{Script: func(e Event) Answer {
