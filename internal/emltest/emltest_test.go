@@ -113,9 +113,12 @@ func TestEachRuleFinds(t *testing.T) {
 		{"E8", "From at the beginning", func(d *draft) { d.text("At last", "From now on") }, []string{"E5"}},
 
 		{"T1", "a long line", func(d *draft) { d.text("At last", strings.Repeat("a ", 40)) }, []string{"E5"}},
+		{"T1", "a long line of wide letters", func(d *draft) { d.text("At last", strings.Repeat("東京", 15)) }, []string{"E5"}},
 		{"T2", "a headline missing", func(d *draft) { d.text("MINISTERS AGREE ON THE BUDGET", "MINISTERS") }, []string{"E5"}},
 		{"T3", "a URL within a line", func(d *draft) { d.text("  https://ministry", "See https://ministry") }, []string{"E5"}},
 		{"T4", "a link in the HTML alone", func(d *draft) { d.html("<h2>", `<a href="https://a.example/">A</a><h2>`) }, nil},
+		{"T3", "an address within a line", func(d *draft) { d.text("At last", "mailto:a@zotpaper.example at last") }, []string{"E5", "T4"}},
+		{"T4", "an address in the HTML alone", func(d *draft) { d.html("<h2>", `<a href="mailto:desk@zotpaper.example">Write</a><h2>`) }, nil},
 		{"T4", "a link in the text alone", func(d *draft) { d.text("  https", "  https://a.example/\n  https") }, []string{"E5"}},
 		{"T5", "filler", func(d *draft) { d.text("At last", "At\u200c last") }, []string{"E5"}},
 		{"T6", "an entity", func(d *draft) { d.text("At last", "At&nbsp;last") }, []string{"E5"}},

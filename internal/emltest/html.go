@@ -57,7 +57,7 @@ func skeleton() []assertion {
 		}},
 		{"X2", "language and direction, also where html is stripped", languages},
 		{"X3", "tables for layout say so, tables of data do not", tables},
-		{"X4", "600 pixels wide at most, for Outlook too", width},
+		{"X4", "600 pixels wide at most, for Outlook too", fluidWidth},
 		{"X5", "conditional comments balance", conditionals},
 		{"X6", "Office markup only where Office reads it", func(m *mail, _ Expect) []string {
 			var ps []string
@@ -160,7 +160,7 @@ func hasHeadings(table *html.Node) bool {
 
 var tableTag = regexp.MustCompile(`<table[^>]*>`)
 
-func width(m *mail, _ Expect) []string {
+func fluidWidth(m *mail, _ Expect) []string {
 	const widest = 600
 	var ps []string
 	fluid := false

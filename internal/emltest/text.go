@@ -7,12 +7,14 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"unicode/utf8"
+	"unicode"
+
+	"golang.org/x/text/width"
 )
 
 var (
-	urlLine  = regexp.MustCompile(`^\s*([-*•>]\s+)*https?://\S+$`)
-	anyURL   = regexp.MustCompile(`https?://[^\s<>"]+`)
+	urlLine  = regexp.MustCompile(`^\s*([-*•>]\s+)*(https?://|mailto:)\S+$`)
+	anyURL   = regexp.MustCompile(`(?:https?://|mailto:)[^\s<>"]+`)
 	filler   = regexp.MustCompile("[\u200c\u034f\u00ad\u2007\ufeff]")
 	entity   = regexp.MustCompile(`&[A-Za-z]+;|&#\d+;`)
 	tag      = regexp.MustCompile(`<[a-z]`)
@@ -25,7 +27,7 @@ func plainText() []assertion {
 	return []assertion{
 		{"T1", "lines within 72 columns, but for URLs", func(m *mail, _ Expect) []string {
 			return each(m.text, func(line string) bool {
-				return utf8.RuneCountInString(line) > columns && !urlLine.MatchString(line)
+				return columnsOf(line) > columns && !urlLine.MatchString(line)
 			})
 		}},
 		{"T2", "the edition in order", inOrder},
@@ -54,6 +56,23 @@ func plainText() []assertion {
 			return ps
 		}},
 	}
+}
+
+// columnsOf returns how wide line is on a terminal.
+//
+// https://www.unicode.org/reports/tr11/
+func columnsOf(line string) int {
+	n := 0
+	for _, r := range line {
+		switch kind := width.LookupRune(r).Kind(); {
+		case unicode.In(r, unicode.Mn, unicode.Me, unicode.Cf):
+		case kind == width.EastAsianWide || kind == width.EastAsianFullwidth:
+			n += 2
+		default:
+			n++
+		}
+	}
+	return n
 }
 
 // found returns what of s form matches.
