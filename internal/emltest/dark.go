@@ -91,12 +91,11 @@ func (m *mail) uncoloured(dark map[string]string) []string {
 	wrong := map[string]bool{}
 	for _, s := range m.styled() {
 		for _, d := range s.style {
-			property := colouring(d)
-			if property == "" {
+			if !isColour(d) {
 				continue
 			}
 			covered := slices.ContainsFunc(strings.Fields(value(s.Node, "class")), func(class string) bool {
-				return dark["."+class+" "+property] != ""
+				return dark["."+class+" "+d.property] != ""
 			})
 			if !covered {
 				wrong[fmt.Sprintf("%s of <%s class=%q>", d.property, s.Data, value(s.Node, "class"))] = true
@@ -106,20 +105,9 @@ func (m *mail) uncoloured(dark map[string]string) []string {
 	return slices.Sorted(maps.Keys(wrong))
 }
 
-// colouring returns which property a sheet must set to change the colour that
-// d gives; "" if d gives none.
-func colouring(d declaration) string {
-	switch {
-	case d.property == "color", d.property == "background-color", d.property == "border-color":
-		return d.property
-	case !hexColour.MatchString(d.value):
-		return ""
-	case d.property == "background":
-		return "background-color"
-	case strings.HasPrefix(d.property, "border"):
-		return "border-color"
-	}
-	return d.property
+// isColour reports whether d gives a colour, be it among other things.
+func isColour(d declaration) bool {
+	return slices.Contains([]string{"color", "background-color", "border-color"}, d.property) || hexColour.MatchString(d.value)
 }
 
 func threeSheets(m *mail, _ Expect) []string {

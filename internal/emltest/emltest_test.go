@@ -190,13 +190,20 @@ func TestEachRuleFinds(t *testing.T) {
 		{"X19", "important", func(d *draft) { d.html("margin:0 0 12px", "margin:0 0 12px !important") }, nil},
 
 		{"D1", "not announced", func(d *draft) { d.html(`name="color-scheme"`, `name="x"`) }, nil},
+		{"D1", "announced by one name alone", func(d *draft) { d.html(`name="supported-color-schemes"`, `name="x"`) }, nil},
+		{"D1", "announced for the light alone", func(d *draft) { d.html(`"color-scheme" content="light dark"`, `"color-scheme" content="light"`) }, nil},
+		{"D1", "not in the sheet", func(d *draft) { d.html(":root{color-scheme:light dark}", "") }, nil},
 		{"D2", "ink on a dark ground", func(d *draft) { d.html(`class="cell paper ink"`, `class="cell paper"`) }, []string{"X17"}},
 		{"D2", "a line in the ink of the day", func(d *draft) { d.html("margin:0 0 12px", "margin:0 0 12px;border-top:1px solid #1a1a1a") }, nil},
+		{"D2", "a colour by its name", func(d *draft) { d.html("margin:0 0 12px", "margin:0 0 12px;color:black") }, nil},
 		{"D2", "a ground of the day", func(d *draft) { d.html("margin:0 0 12px", "margin:0 0 12px;background:#ffffff") }, nil},
 		{"D3", "forgotten for Outlook", func(d *draft) { d.html("[data-ogsc] .ink{color:#ececec", "[data-ogsc] .ink{color:#eeeeee") }, nil},
 		{"D4", "not important", func(d *draft) { d.html("#121212 !important", "#121212") }, []string{"D3"}},
 		{"D4", "no blank before", func(d *draft) { d.html("#121212 !important", "#121212!important") }, []string{"D3"}},
 		{"D5", "one sheet", func(d *draft) { d.html("}</style>\n<style>[data-ogsb]", "}\n[data-ogsb]") }, nil},
+		{"D5", "two sheets for small screens", func(d *draft) { d.html("<style>:root", "<style>.cell{padding:0 8px}</style><style>:root") }, nil},
+		{"D5", "two sheets for the dark", func(d *draft) { d.html("}\n.ink{", "}}</style><style>@media (prefers-color-scheme:dark){\n.ink{") }, nil},
+		{"D5", "two sheets for Outlook", func(d *draft) { d.html("\n[data-ogsc]", "</style><style>[data-ogsc]") }, nil},
 		{"D5", "an @ in an @", func(d *draft) {
 			d.html(".cell{padding", "@media screen{.cell{color:#000000 !important}} .cell{padding")
 		}, nil},
@@ -207,6 +214,7 @@ func TestEachRuleFinds(t *testing.T) {
 		{"A1", "two tops", func(d *draft) { d.html("<h2>Politics</h2>", "<h1>Politics</h1><h2>x</h2>") }, nil},
 		{"A2", "a landmark", func(d *draft) { d.html("<h2>", "<nav></nav><h2>") }, nil},
 		{"A2", "no name", func(d *draft) { d.html(` aria-label="Afternoon Edition"`, "") }, nil},
+		{"A2", "no role", func(d *draft) { d.html(` aria-roledescription="email"`, "") }, nil},
 		{"A3", "two br", func(d *draft) { d.html("At last,", "At last,<br/> <br/>") }, nil},
 		{"A3", "an item of no list", func(d *draft) { d.html("<p style", "<li>x</li><p style") }, nil},
 		{"A4", "not underlined", func(d *draft) { d.html("text-decoration:underline", "text-decoration:none") }, nil},
