@@ -118,6 +118,24 @@ func TestASecondReplyIsNotForTheNextMessage(t *testing.T) {
 	}
 }
 
+// TestAReplyToADotThatWasNotWritten is not taken for one, and the dot is kept
+// back: nobody has the message.
+func TestAReplyToADotThatWasNotWritten(t *testing.T) {
+	for _, pipelining := range []bool{false, true} {
+		s := play(t, greeting, upTo("DATA", "354 go\r\n250 2.0.0 taken\r\n")...)
+		r := s.Relay
+		r.Pipelining = pipelining
+		c := dial(t, r)
+		reply, err := send(t.Context(), c)
+		if err == nil || InDoubt(err) || Permanent(err) || c.Usable() || !strings.Contains(err.Error(), "unasked") {
+			t.Errorf("Send: got %+v, %v, usable %t; want it unsent and the connection given up", reply, err, c.Usable())
+		}
+		if got := s.heard(); slices.Contains(got, ".") {
+			t.Errorf("the server heard %q, the dot among it", got)
+		}
+	}
+}
+
 // TestAWriteThatFails at each step: only the last leaves the message in doubt.
 func TestAWriteThatFails(t *testing.T) {
 	broken := errors.New("broken")
