@@ -95,6 +95,16 @@ func TestEncodedWordsFillTheirLines(t *testing.T) {
 	}
 }
 
+// TestALongAddressStaysOnItsFieldsLine: it cannot be folded, and a field whose
+// own line is empty is worse than one that is long.
+func TestALongAddressStaysOnItsFieldsLine(t *testing.T) {
+	address := "ann@" + strings.Repeat("a.", 120) + "org"
+	lines := foldedLines(t, func(h *header) { h.address("To", Address{"", address}) })
+	if len(lines) != 1 || lines[0] != "To: <"+address+">" {
+		t.Errorf("got %q", lines)
+	}
+}
+
 // TestTheShorterEncodingIsTaken: base64 for most scripts, Q where most letters
 // stand for themselves, and Q if both are as long.
 func TestTheShorterEncodingIsTaken(t *testing.T) {
