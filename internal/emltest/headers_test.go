@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 // The header rules part by part and to the byte, each by the words of its
@@ -103,11 +104,24 @@ func checkParts(t *testing.T, tests []partTest) {
 	}
 }
 
-func TestSubjectAsExpected(t *testing.T) {
-	want := expectation()
-	want.Subject = "Afternoon Edition, Wed 25 Nov: Ministers agree"
-	findings, err := Check(good().bytes(), want)
-	if err != nil || len(findings) != 1 || findings[0].ID != "H4" {
-		t.Errorf("another subject than expected: %+v, %v", findings, err)
+// TestOtherThanExpected: a good mail that is not the one expected.
+func TestOtherThanExpected(t *testing.T) {
+	for id, change := range map[string]func(*Expect){
+		"H2":  func(e *Expect) { e.FromName = "Other" },
+		"H3":  func(e *Expect) { e.To = "bob@example.org" },
+		"H4":  func(e *Expect) { e.Subject = "Afternoon Edition, Wed 25 Nov: Ministers agree" },
+		"H6":  func(e *Expect) { e.Now = e.Now.Add(-2 * time.Minute) },
+		"E5":  func(e *Expect) { e.HTML = "<p>other</p>" },
+		"P1":  func(e *Expect) { e.Summary = "Also today: the ferries are late, and a glacier was measured." },
+		"T2":  func(e *Expect) { e.InOrder = []string{"Sources", "Tuesday 24 November 2026"} },
+		"U10": func(e *Expect) { e.Postal = "2 Example Street" },
+		"X5":  func(e *Expect) { e.Conditionals = 4 },
+	} {
+		want := expectation()
+		change(&want)
+		findings, err := Check(good().bytes(), want)
+		if err != nil || len(findings) == 0 || slices.ContainsFunc(findings, func(f Finding) bool { return f.ID != id }) {
+			t.Errorf("%s: %+v, %v", id, findings, err)
+		}
 	}
 }
