@@ -124,6 +124,13 @@ func TestTextRulesPartByPart(t *testing.T) {
 		{"E6", "the first C1 control", line("a\u0080"), "U+0080"},
 		{"E6", "the last C1 control", line("a\u009f"), "U+009F"},
 		{"E6", "a hard blank", line("a\u00a0b"), ""},
+		{"M4", "a part with a boundary", func(d *draft) {
+			d.parts[1].header = strings.Replace(d.parts[1].header, "UTF-8", "UTF-8; boundary=x", 1)
+		}, "of its own"},
+		{"M4", "a divider before the first", func(d *draft) { d.onWire("\r\n\r\n--part-1", "\r\n\r\nx--part-1\r\n--part-1") }, "the boundary stands in"},
+		{"E4", "a lone CR", func(d *draft) { d.onWire("At last", "At=0D last") }, "text/plain: a CR or LF"},
+		{"E7", "charset by byte 1024", func(d *draft) { d.html("<head>", "<head><!--"+strings.Repeat("a", 1024-71-7)+"-->") }, ""},
+		{"E7", "charset behind byte 1024", func(d *draft) { d.html("<head>", "<head><!--"+strings.Repeat("a", 1024-71-6)+"-->") }, "no <meta"},
 		{"X18", "a missing value", line("<no value>"), "no value"},
 	})
 }
