@@ -3,7 +3,6 @@ package mailer
 import (
 	"errors"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 	"unicode"
@@ -30,23 +29,51 @@ func (r Reply) String() string {
 // textLimit bounds the text kept of one reply, in bytes.
 const textLimit = 2000
 
-// https://www.rfc-editor.org/rfc/rfc2034#section-4
-var enhancedCode = regexp.MustCompile(`^([245]\.\d{1,3}\.\d{1,3})(?:\s+|$)`)
-
 // newReply reads the text of a reply, whose lines are divided by newlines.
 func newReply(code int, text string) Reply {
 	r := Reply{Code: code}
 	var words []string
-	for line := range strings.SplitSeq(text, "\n") {
-		line = strings.TrimSpace(line)
-		if m := enhancedCode.FindStringSubmatch(line); m != nil {
-			r.Enhanced = m[1]
-			line = line[len(m[0]):]
+	for rest, more := text, true; more; {
+		var line string
+		line, rest, more = strings.Cut(rest, "\n")
+		status, line := cutStatus(strings.TrimSpace(line))
+		if status != "" {
+			r.Enhanced = status
+		}
+		if words == nil && !more {
+			r.Text = printable(line) // one line, as nearly always
+			return r
 		}
 		words = append(words, line)
 	}
 	r.Text = printable(strings.Join(words, " "))
 	return r
+}
+
+// cutStatus returns the status that line begins with, if it does, and what
+// follows it. It is written out because it runs for every message.
+//
+// https://www.rfc-editor.org/rfc/rfc2034#section-4
+func cutStatus(line string) (status, rest string) {
+	if line == "" || strings.IndexByte("245", line[0]) < 0 {
+		return "", line
+	}
+	end := 1
+	for range 2 {
+		digits := 0
+		for end+1+digits < len(line) && line[end] == '.' && isDigit(line[end+1+digits]) {
+			digits++
+		}
+		if digits < 1 || digits > 3 {
+			return "", line
+		}
+		end += 1 + digits
+	}
+	rest = strings.TrimLeft(line[end:], " \t\n\f\r")
+	if len(rest) == len(line)-end && rest != "" {
+		return "", line // 192.0.2.1, or a version
+	}
+	return line[:end], rest
 }
 
 // printable returns of s what may go into a log, a terminal and a database:
