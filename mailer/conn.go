@@ -1,7 +1,6 @@
 package mailer
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -20,17 +19,35 @@ type Conn struct {
 	net     *metered // below TLS: deadlines, bounds and closing
 	timeout time.Duration
 	maxSize int64
+	limit   int // Relay.Messages
+	begun   int // messages so far
 	usable  bool
+	open    bool // the server waits for a message
 
 	// pipelining lets the commands of an envelope go out together.
 	// https://www.rfc-editor.org/rfc/rfc2920
 	pipelining bool
+
+	// What is written and what was read last, kept for their memory alone.
+	out   []byte
+	words []byte
 }
 
 // An Envelope is whom a message is from and to, as mail servers see it.
 type Envelope struct {
 	Sender    string // bounces go there
 	Recipient string
+}
+
+// check refuses what the caller should have checked long ago where it would do
+// harm: here a CRLF begins another command.
+func (e Envelope) check() error {
+	for _, address := range [...]string{e.Sender, e.Recipient} {
+		if err := checkMailbox(address); err != nil {
+			return fmt.Errorf("envelope: %w", err)
+		}
+	}
+	return nil
 }
 
 // quitTimeout is how long we wait for a goodbye that nobody needs.
@@ -43,6 +60,10 @@ func (c *Conn) MaxSize() int64 { return c.maxSize }
 // Usable reports whether another message can be sent over c.
 func (c *Conn) Usable() bool { return c.usable }
 
+// Spent reports that as many messages were begun as the relay's Messages allows
+// over one connection: no further one should be.
+func (c *Conn) Spent() bool { return c.limit > 0 && c.begun >= c.limit }
+
 // Send hands raw, a finished message, to the server, and returns its reply
 // after the final dot: it has taken responsibility.
 //
@@ -51,148 +72,106 @@ func (c *Conn) Usable() bool { return c.usable }
 // the connection is cut, which before the final dot loses nothing and after it
 // leaves the message in doubt; the error then matches ctx's as well.
 func (c *Conn) Send(ctx context.Context, env Envelope, raw []byte) (Reply, error) {
-	if !c.usable {
-		return Reply{}, errors.New("the connection to the mail server is closed")
-	}
-	if err := ctx.Err(); err != nil {
+	if err := c.idle(ctx); err != nil {
 		return Reply{}, err
 	}
-	// What the caller has checked long ago is checked again where it would do
-	// harm: here a CRLF begins another command, or ends the message.
-	for _, address := range []string{env.Sender, env.Recipient} {
-		if err := checkMailbox(address); err != nil {
-			return Reply{}, fmt.Errorf("envelope: %w", err)
-		}
+	if err := env.check(); err != nil {
+		return Reply{}, err
 	}
-	if !isWireForm(raw) {
-		return Reply{}, errors.New("message: not all lines end with CRLF")
+	m, err := NewWire(raw)
+	if err != nil {
+		return Reply{}, err
 	}
-	if c.maxSize > 0 && int64(len(raw)) > c.maxSize {
-		// https://www.rfc-editor.org/rfc/rfc1870#section-6.1
-		return Reply{}, &ReplyError{Command: "MAIL", Reply: Reply{Code: 552, Enhanced: "5.3.4",
-			Text: fmt.Sprintf("not sent: the message has %d bytes, the server takes at most %d", len(raw), c.maxSize)}}
+	if err := c.checkSize(m); err != nil {
+		return Reply{}, err
 	}
-	release := context.AfterFunc(ctx, c.net.cut)
-	reply, err := c.transact(env, raw)
+	release := c.cutAtEnd(ctx)
+	var reply Reply
+	if err = c.begin(env); err == nil {
+		reply, err = c.data(m)
+	}
 	if !release() {
-		c.usable = false
+		c.cut()
 		if err != nil {
-			err = fmt.Errorf("%w: %w", context.Cause(ctx), err)
+			err = because(ctx, err)
 		}
 	}
 	return reply, err
 }
 
-// isWireForm reports whether every line of raw ends with CRLF and none holds
-// another CR or LF. Servers disagree on what a lone one is, and some take
-// "LF . LF" for the end of a message and the rest for commands.
+// idle fails unless a message can be begun.
+func (c *Conn) idle(ctx context.Context) error {
+	switch {
+	case !c.usable:
+		return errors.New("the connection to the mail server is closed")
+	case c.open:
+		return errors.New("the mail server waits for another message")
+	}
+	return ctx.Err()
+}
+
+// checkSize refuses a message as the server would.
 //
-// https://www.rfc-editor.org/rfc/rfc5321#section-2.3.8
-func isWireForm(raw []byte) bool {
-	lines := bytes.Count(raw, []byte("\r\n"))
-	return bytes.HasSuffix(raw, []byte("\r\n")) &&
-		bytes.Count(raw, []byte("\r")) == lines && bytes.Count(raw, []byte("\n")) == lines
+// https://www.rfc-editor.org/rfc/rfc1870#section-6.1
+func (c *Conn) checkSize(m Wire) error {
+	if c.maxSize == 0 || int64(m.Len()) <= c.maxSize {
+		return nil
+	}
+	return &ReplyError{Command: "MAIL", Reply: Reply{Code: 552, Enhanced: "5.3.4",
+		Text: fmt.Sprintf("not sent: the message has %d bytes, the server takes at most %d", m.Len(), c.maxSize)}}
 }
 
-// transact holds one mail transaction.
-func (c *Conn) transact(env Envelope, raw []byte) (Reply, error) {
-	commands := []command{
-		{"MAIL", "MAIL FROM:<" + env.Sender + ">"},
-		{"RCPT", "RCPT TO:<" + env.Recipient + ">"},
-		{"DATA", "DATA"},
+// cutAtEnd cuts the connection when ctx ends. The function that it returns
+// lets go of ctx and reports whether it had not ended by then. A ctx that
+// cannot end costs nothing.
+func (c *Conn) cutAtEnd(ctx context.Context) (release func() bool) {
+	if ctx.Done() == nil {
+		return func() bool { return true }
 	}
-	open := c.inTurn
-	if c.pipelining {
-		open = c.together
-	}
-	if err := open(commands); err != nil {
-		return Reply{}, c.recover(err)
-	}
-	return c.data(raw)
+	return context.AfterFunc(ctx, c.net.cut)
 }
 
-// A command is a line that the server answers.
-type command struct{ name, line string }
-
-// want returns what the reply to c must be, a code or its first digit.
-func (c command) want() int {
-	if c.name == "DATA" {
-		return 354
+// data sends the message proper, after a 354.
+func (c *Conn) data(m Wire) (Reply, error) {
+	c.open = false
+	if _, err := c.write(m.stuffed); err != nil {
+		// Nothing ended the message: the server will throw it away.
+		c.cut()
+		return Reply{}, fmt.Errorf("message: %w", err)
 	}
-	return 2
+	if err := c.inStep("message"); err != nil {
+		c.cut()
+		return Reply{}, err
+	}
+	// The dot goes out by itself, so that a failure before it is known to have
+	// lost nothing.
+	if _, err := c.write([]byte(".\r\n")); err != nil {
+		c.cut()
+		return Reply{}, &InDoubtError{err}
+	}
+	return c.taken()
 }
 
-// inTurn sends each command when the one before it was answered.
-func (c *Conn) inTurn(commands []command) error {
-	for _, cmd := range commands {
-		if err := c.command(cmd); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// together sends all commands in one write and then reads all replies, which
-// costs one round trip instead of three. The last of commands is DATA.
+// taken reads the reply to a final dot.
 //
-// Whatever is refused, every reply is read: one that is left over would be
-// taken for the answer to something else.
-func (c *Conn) together(commands []command) error {
-	if err := c.inStep(commands[0].name); err != nil {
-		return err
-	}
-	var lines bytes.Buffer
-	for _, cmd := range commands {
-		lines.WriteString(cmd.line + "\r\n")
-	}
-	if err := c.write(lines.Bytes()); err != nil {
-		return err
-	}
-	var refusal error
-	for _, cmd := range commands {
-		_, err := c.reply(cmd.name, cmd.want(), c.timeout)
-		var refused *ReplyError
-		switch {
-		case err == nil:
-		case !errors.As(err, &refused) || refused.Reply.Code == 421:
-			return err
-		case refusal == nil:
-			refusal = err
-		}
-		if err == nil && cmd.name == "DATA" && refusal != nil {
-			// Nobody is to get this message and the server waits for it all
-			// the same. https://www.rfc-editor.org/rfc/rfc2920#section-3.1
-			return c.endEmpty(refusal)
-		}
-	}
-	return refusal
-}
-
-// endEmpty ends a message that has no recipient before it has begun. It
-// returns refusal, which is why; whatever comes now, nobody has the message.
-func (c *Conn) endEmpty(refusal error) error {
-	err := c.write([]byte(".\r\n"))
+// A server may think longer about a message than about a command; giving up
+// earlier makes one doubtful that it was about to accept.
+//
+// https://www.rfc-editor.org/rfc/rfc5321#section-4.5.3.2.6
+func (c *Conn) taken() (Reply, error) {
+	reply, err := c.reply("message", 2, 2*c.timeout)
 	if err == nil {
-		_, err = c.reply("message", 2, 2*c.timeout)
+		return reply, nil
 	}
 	var refused *ReplyError
-	if err != nil && (!errors.As(err, &refused) || refused.Reply.Code == 421) {
-		c.cut()
+	if errors.As(err, &refused) { // the transaction is over
+		if isOver(err) {
+			c.cut()
+		}
+		return Reply{}, err
 	}
-	return refusal
-}
-
-// command sends one command and reads its reply, which must be a 2yz, or a 354
-// after DATA.
-func (c *Conn) command(cmd command) error {
-	if err := c.inStep(cmd.name); err != nil {
-		return err
-	}
-	if err := c.write([]byte(cmd.line + "\r\n")); err != nil {
-		return err
-	}
-	_, err := c.reply(cmd.name, cmd.want(), c.timeout)
-	return err
+	c.cut()
+	return Reply{}, &InDoubtError{err}
 }
 
 // inStep fails if the server has said more than it was asked. What it says
@@ -204,57 +183,18 @@ func (c *Conn) inStep(name string) error {
 	return nil
 }
 
-// data sends the message proper, after a 354.
-func (c *Conn) data(raw []byte) (Reply, error) {
-	if err := c.write(stuff(raw)); err != nil {
-		// Nothing ended the message: the server will throw it away.
-		c.cut()
-		return Reply{}, fmt.Errorf("message: %w", err)
-	}
-	if err := c.inStep("message"); err != nil {
-		c.cut()
-		return Reply{}, err
-	}
-	// The dot goes out by itself, so that a failure before it is known to have
-	// lost nothing.
-	if err := c.write([]byte(".\r\n")); err != nil {
-		c.cut()
-		return Reply{}, &InDoubtError{err}
-	}
-	// A server may think longer about a message than about a command; giving up
-	// earlier makes one doubtful that it was about to accept.
-	//
-	// https://www.rfc-editor.org/rfc/rfc5321#section-4.5.3.2.6
-	reply, err := c.reply("message", 2, 2*c.timeout)
-	var refused *ReplyError
-	switch {
-	case err == nil:
-		return reply, nil
-	case errors.As(err, &refused):
-		return Reply{}, c.recover(err)
-	}
-	c.cut()
-	return Reply{}, &InDoubtError{err}
-}
-
-// stuff doubles the dots at the beginnings of lines.
-//
-// https://www.rfc-editor.org/rfc/rfc5321#section-4.5.2
-func stuff(raw []byte) []byte {
-	if bytes.HasPrefix(raw, []byte(".")) {
-		raw = append([]byte("."), raw...)
-	}
-	return bytes.ReplaceAll(raw, []byte("\r\n."), []byte("\r\n.."))
-}
-
-func (c *Conn) write(b []byte) error {
+// write writes b, in one piece, and returns how many bytes of it are on their
+// way: over TLS, how many stand in records that were written whole, and a
+// record that was not says nothing to the server.
+func (c *Conn) write(b []byte) (int, error) {
 	if err := c.net.SetDeadline(time.Now().Add(c.timeout)); err != nil {
-		return err
+		return 0, err
 	}
-	if _, err := c.text.W.Write(b); err != nil {
-		return err
+	n, err := c.text.W.Write(b)
+	if err == nil {
+		err = c.text.W.Flush()
 	}
-	return c.text.W.Flush()
+	return n - c.text.W.Buffered(), err
 }
 
 // replyLimit bounds one reply, in bytes on the wire.
@@ -262,42 +202,54 @@ const replyLimit = 64 << 10
 
 // reply reads one reply and compares it with want, a code or its first digit.
 func (c *Conn) reply(command string, want int, timeout time.Duration) (Reply, error) {
-	if err := c.net.SetDeadline(time.Now().Add(timeout)); err != nil {
+	code, err := c.answer(command, want, timeout)
+	if err != nil {
 		return Reply{}, err
 	}
-	c.net.allow(replyLimit)
-	code, text, err := c.text.ReadResponse(want)
-	var refused *textproto.Error
-	switch {
-	case err == nil:
-		return newReply(code, text), nil
-	case errors.As(err, &refused) && refused.Code >= 400 && refused.Code <= 599:
-		return Reply{}, &ReplyError{Command: command, Reply: newReply(refused.Code, text)}
-	case errors.As(err, &refused):
-		// A server that answers DATA with a 250 has lost count; whatever it
-		// says next would be taken for the answer to something else.
-		return Reply{}, fmt.Errorf("the mail server answered %s with %s", command, newReply(refused.Code, text))
-	}
-	return Reply{}, fmt.Errorf("%s: %w", command, plainError{err})
+	return newReply(code, string(c.words)), nil
 }
 
-// recover makes c ready for the next message after a refusal, or cuts it. It
-// returns err.
+// answer is reply for whom the server's words do not matter. They are in
+// c.words until the next.
+func (c *Conn) answer(command string, want int, timeout time.Duration) (code int, err error) {
+	if err := c.net.SetDeadline(time.Now().Add(timeout)); err != nil {
+		return 0, err
+	}
+	c.net.allow(replyLimit)
+	code, c.words, err = readReply(c.text.R, c.words[:0])
+	switch {
+	case err != nil:
+		return 0, fmt.Errorf("%s: %w", command, plainError{err})
+	case code == want || code/100 == want:
+		return code, nil
+	case code >= 400 && code <= 599:
+		return 0, &ReplyError{Command: command, Reply: newReply(code, string(c.words))}
+	}
+	// A server that answers DATA with a 250 has lost count; whatever it says
+	// next would be taken for the answer to something else.
+	return 0, fmt.Errorf("the mail server answered %s with %s", command, newReply(code, string(c.words)))
+}
+
+// isOver reports whether nothing more can be said after err: it is no refusal,
+// or one with which the server closes.
+//
+// https://www.rfc-editor.org/rfc/rfc5321#section-3.8
+func isOver(err error) bool {
+	var refused *ReplyError
+	return !errors.As(err, &refused) || refused.Reply.Code == 421
+}
+
+// recover makes c ready for the next message after an envelope was refused, or
+// cuts it. It returns err.
 func (c *Conn) recover(err error) error {
 	if !c.usable {
 		return err
 	}
-	var refused *ReplyError
-	if !errors.As(err, &refused) || refused.Reply.Code == 421 {
-		// 421: the server is about to close.
-		// https://www.rfc-editor.org/rfc/rfc5321#section-3.8
+	if isOver(err) {
 		c.cut()
 		return err
 	}
-	if refused.Command == "message" {
-		return err // the transaction is over
-	}
-	if resetErr := c.command(command{"RSET", "RSET"}); resetErr != nil {
+	if resetErr := c.command("RSET", Envelope{}); resetErr != nil {
 		c.cut()
 	}
 	return err
@@ -306,20 +258,25 @@ func (c *Conn) recover(err error) error {
 // cut closes the connection without a word: a QUIT would end a message that
 // was only half written, and the server would deliver the half.
 func (c *Conn) cut() {
-	c.usable = false
+	c.usable, c.open = false, false
 	c.net.cut()
 }
 
-// Close says goodbye and closes the connection.
+// Close says goodbye and closes the connection. If the server waits for a
+// message the connection is cut: it might take the goodbye for one.
 func (c *Conn) Close() error {
 	if !c.usable {
+		return nil
+	}
+	if c.open {
+		c.cut()
 		return nil
 	}
 	c.usable = false
 	c.net.allow(replyLimit)
 	if err := c.net.SetDeadline(time.Now().Add(quitTimeout)); err == nil {
 		if _, err := c.text.W.WriteString("QUIT\r\n"); err == nil && c.text.W.Flush() == nil {
-			_, _, _ = c.text.ReadResponse(2) // the answer changes nothing
+			_, _, _ = readReply(c.text.R, nil) // the answer changes nothing
 		}
 	}
 	return c.net.Close()

@@ -39,6 +39,10 @@ type Relay struct {
 	// Pipelining sends the commands of an envelope together if the server
 	// offers it: one round trip instead of three.
 	Pipelining bool
+
+	// Messages is how many go over one connection at most: some servers refuse
+	// more, and close. 0: no limit. See Conn.Spent.
+	Messages int
 }
 
 const (
@@ -88,7 +92,7 @@ func (r Relay) Dial(ctx context.Context) (*Conn, error) {
 		}
 		return nil, fmt.Errorf("mail server %s: %w", r.address(), plainError{err})
 	}
-	c := &Conn{text: session.Text, net: raw, timeout: r.timeout(), usable: true}
+	c := &Conn{text: session.Text, net: raw, timeout: r.timeout(), limit: r.Messages, usable: true}
 	if ok, size := session.Extension("SIZE"); ok {
 		if n, err := strconv.ParseInt(size, 10, 64); err == nil && n > 0 {
 			c.maxSize = n
@@ -116,7 +120,12 @@ func (r Relay) address() string { return net.JoinHostPort(r.Host, strconv.Itoa(r
 // client returns a go-mail client that logs in with auth and tells opened of
 // the connection it makes.
 func (r Relay) client(auth *login, opened func(*metered)) (*mail.Client, error) {
-	config := &tls.Config{ServerName: r.Host, RootCAs: r.RootCAs, MinVersion: tls.VersionTLS12}
+	config := &tls.Config{
+		ServerName: r.Host, RootCAs: r.RootCAs, MinVersion: tls.VersionTLS12,
+		// Small records let a browser show the beginning of a page sooner; a
+		// message is of no use before its end, and each record is a write.
+		DynamicRecordSizingDisabled: true,
+	}
 	helo := r.HELO
 	if helo == "" {
 		helo = "localhost"

@@ -16,7 +16,7 @@ import (
 // bytes. The command "." stands for a message and its final dot.
 type exchange struct{ command, answer string }
 
-const hangUp = "\x00hang up" // an answer: close the connection
+const hangUp = "\x00hang up" // an answer, or its end: close the connection
 
 // A transcript is a server that says what it was told to, right or wrong:
 // smtptest keeps to the protocol, this one need not.
@@ -83,10 +83,11 @@ func (s *transcript) converse(c net.Conn, greeting string, exchanges []exchange)
 		s.mu.Lock()
 		s.commands = append(s.commands, strings.TrimSuffix(line, "\r\n"))
 		s.mu.Unlock()
-		if !strings.HasPrefix(line, e.command) || e.answer == hangUp {
+		answer, last := strings.CutSuffix(e.answer, hangUp)
+		if !strings.HasPrefix(line, e.command) {
 			return
 		}
-		if _, err := c.Write([]byte(e.answer)); err != nil {
+		if _, err := c.Write([]byte(answer)); err != nil || last {
 			return
 		}
 	}
