@@ -2,7 +2,6 @@ package mailer
 
 import (
 	"fmt"
-	"regexp"
 	"strings"
 	"unicode/utf8"
 )
@@ -20,17 +19,6 @@ const (
 	localLimit   = 64
 	addressLimit = 254
 	nameLimit    = 200
-)
-
-// The forms of an address that go into MAIL and RCPT. A quoted local part is
-// taken only without the characters that end an address or begin a parameter:
-// servers have been seen to unquote before they parse.
-//
-// https://www.rfc-editor.org/rfc/rfc5321#section-4.1.2
-var (
-	dotAtom      = regexp.MustCompile("^[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(\\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*$")
-	quotedLocal  = regexp.MustCompile(`^"[A-Za-z0-9!#$%&'*+/=?^_{|}~.,;:()\[\]-]+"$`)
-	domainLabels = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?)*$`)
 )
 
 // ParseAddress checks an address and the name beside it, and returns both. The
@@ -62,9 +50,9 @@ func checkMailbox(address string) error {
 		return fmt.Errorf("address %q: %d bytes, at most %d", address, len(address), addressLimit)
 	case len(local) > localLimit:
 		return fmt.Errorf("address %q: %d bytes before the @, at most %d", address, len(local), localLimit)
-	case !dotAtom.MatchString(local) && !quotedLocal.MatchString(local):
+	case !isDotAtom(local) && !isQuotedLocal(local):
 		return fmt.Errorf("address %q: the part before the @ holds what a mail server may misread", address)
-	case !domainLabels.MatchString(domain):
+	case !isDomain(domain):
 		return fmt.Errorf("address %q: %q is no domain", address, domain)
 	}
 	return nil

@@ -57,8 +57,6 @@ func replyCode(line []byte) (code int, more bool) {
 	return code, len(line) > len("250") && line[3] == '-'
 }
 
-func isDigit(c byte) bool { return c >= '0' && c <= '9' }
-
 // appendLine appends the next line of r, without its end.
 func appendLine(b []byte, r *bufio.Reader) ([]byte, error) {
 	start := len(b)

@@ -35,7 +35,7 @@ const shortestKey = 2048
 // or PKCS #8: RSA of at least 2048 bits, or Ed25519. Readers' servers find the
 // public key under selector._domainkey.domain.
 func NewSigner(domain, selector string, pemKey []byte) (*Signer, error) {
-	if !domainLabels.MatchString(domain) || !domainLabels.MatchString(selector) {
+	if !isDomain(domain) || !isDomain(selector) {
 		return nil, fmt.Errorf("dkim: %q of %q is no selector of a domain", selector, domain)
 	}
 	block, _ := pem.Decode(pemKey)

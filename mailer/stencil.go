@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"regexp"
 	"slices"
 )
 
@@ -34,9 +33,6 @@ type gap struct {
 	size  int
 }
 
-// tokenForm is what a token may be made of: what needs no encoding anywhere.
-var tokenForm = regexp.MustCompile(`^[A-Za-z0-9_-]{8,200}$`)
-
 // Own is what is one reader's own.
 type Own struct {
 	To          Address
@@ -57,7 +53,7 @@ func NewStencil(specimen Message, tokens ...string) (*Stencil, error) {
 	}
 	s := &Stencil{message: specimen, body: raw[len(specimen.header()):]}
 	for i, token := range tokens {
-		if !tokenForm.MatchString(token) {
+		if !isToken(token) {
 			return nil, fmt.Errorf("stencil: token %q: want 8 to 200 letters, digits, hyphens and underscores", token)
 		}
 		found := cut(s.body, token, i)
@@ -118,7 +114,7 @@ func (s *Stencil) Compose(dst []byte, own Own) ([]byte, error) {
 		return dst, fmt.Errorf("message to %q: %d tokens, want %d", own.To.Address, len(own.Tokens), len(s.tokens))
 	}
 	for i, token := range own.Tokens {
-		if len(token) != s.tokens[i] || !tokenForm.MatchString(token) {
+		if len(token) != s.tokens[i] || !isToken(token) {
 			return dst, fmt.Errorf("message to %q: token %d is not of the form of the others", own.To.Address, i)
 		}
 	}
@@ -138,10 +134,10 @@ func (s *Stencil) Compose(dst []byte, own Own) ([]byte, error) {
 
 // checkOwn checks the fields that are a reader's own.
 func (m Message) checkOwn() error {
-	if !messageID.MatchString(m.ID) {
+	if !isMessageID(m.ID) {
 		return fmt.Errorf("Message-ID: %q is not of the form it must have", m.ID)
 	}
-	if (m.ListID != "" || m.Unsubscribe != "") && !plainURL.MatchString(m.Unsubscribe) {
+	if (m.ListID != "" || m.Unsubscribe != "") && !isPlainURL(m.Unsubscribe) {
 		return fmt.Errorf("List-Unsubscribe: %q is not of the form it must have", m.Unsubscribe)
 	}
 	return nil
