@@ -2,7 +2,6 @@ package mailer
 
 import (
 	"encoding/base64"
-	"fmt"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -11,17 +10,31 @@ import (
 // A header collects header fields in the order given. We write them ourselves
 // rather than leave them to go-mail, which orders some of them differently on
 // every call and lets a long first word leave the field's own line empty.
-type header struct{ strings.Builder }
+type header struct {
+	b []byte
+
+	// Of the field that is being written.
+	column int  // of the line
+	limit  int  // where to fold
+	folds  bool // it has its first word
+}
 
 // lineLimit is how long a header line should be at most.
 //
 // https://www.rfc-editor.org/rfc/rfc5322#section-2.1.1
 const lineLimit = 78
 
+func (h *header) String() string { return string(h.b) }
+
 // line writes a field on one physical line, however long: relays have been
 // seen to break a signature over a List-Unsubscribe that was folded.
 func (h *header) line(name, value string) {
-	fmt.Fprintf(h, "%s: %s\r\n", name, value)
+	h.b = append(append(append(append(h.b, name...), ": "...), value...), "\r\n"...)
+}
+
+// bracketed writes a field of one value between angle brackets, on one line.
+func (h *header) bracketed(name, value string) {
+	h.b = append(append(append(append(h.b, name...), ": <"...), value...), ">\r\n"...)
 }
 
 // words writes a field folded at its spaces. The first word stays on the
@@ -31,18 +44,35 @@ func (h *header) words(name string, words ...string) {
 	if slices.ContainsFunc(words, func(w string) bool { return strings.HasPrefix(w, "=?") }) {
 		limit = encodedLineLimit
 	}
-	h.WriteString(name + ":")
-	column := len(name) + 1
-	for i, w := range words {
-		if i > 0 && column+1+len(w) > limit {
-			h.WriteString("\r\n")
-			column = 0
-		}
-		h.WriteString(" " + w)
-		column += 1 + len(w)
+	h.begin(name, limit)
+	for _, w := range words {
+		h.word(w)
 	}
-	h.WriteString("\r\n")
+	h.end()
 }
+
+func (h *header) begin(name string, limit int) {
+	h.b = append(append(h.b, name...), ':')
+	h.column, h.limit, h.folds = len(name)+1, limit, false
+}
+
+func (h *header) word(w string) {
+	h.space(len(w))
+	h.b = append(h.b, w...)
+}
+
+// space writes what stands before a word of size bytes.
+func (h *header) space(size int) {
+	if h.folds && h.column+1+size > h.limit {
+		h.end()
+		h.column = 0
+	}
+	h.b = append(h.b, ' ')
+	h.column += 1 + size
+	h.folds = true
+}
+
+func (h *header) end() { h.b = append(h.b, "\r\n"...) }
 
 // text writes a field of free text, encoded if it is not plain ASCII.
 func (h *header) text(name, value string) {
@@ -51,17 +81,31 @@ func (h *header) text(name, value string) {
 
 // address writes a field of one mailbox.
 func (h *header) address(name string, a Address) {
-	var words []string
-	if a.Name != "" {
-		column := len(name) + len(": ")
-		quoted := `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(a.Name) + `"`
-		if isPlain(a.Name) && column+len(quoted) <= lineLimit {
-			words = []string{quoted}
-		} else {
-			words = encodeWords(a.Name, column)
+	column := len(name) + len(": ")
+	quoted := len(a.Name) + strings.Count(a.Name, `\`) + strings.Count(a.Name, `"`) + len(`""`)
+	switch {
+	case a.Name == "":
+		h.begin(name, lineLimit)
+	case isPlain(a.Name) && column+quoted <= lineLimit:
+		h.begin(name, lineLimit)
+		h.space(quoted)
+		h.b = append(h.b, '"')
+		for i := range len(a.Name) {
+			if a.Name[i] == '\\' || a.Name[i] == '"' {
+				h.b = append(h.b, '\\')
+			}
+			h.b = append(h.b, a.Name[i])
+		}
+		h.b = append(h.b, '"')
+	default:
+		h.begin(name, encodedLineLimit)
+		for _, w := range encodeWords(a.Name, column) {
+			h.word(w)
 		}
 	}
-	h.words(name, append(words, "<"+a.Address+">")...)
+	h.space(len(a.Address) + len("<>"))
+	h.b = append(append(append(h.b, '<'), a.Address...), '>')
+	h.end()
 }
 
 // isPlain reports whether s means the same to every mail program when it
@@ -100,13 +144,8 @@ const (
 //
 // https://www.rfc-editor.org/rfc/rfc2047#section-5
 func encodeWords(s string, column int) []string {
-	q, b := 0, base64.StdEncoding.EncodedLen(len(s))
-	for i := range len(s) {
-		q += len(quoteByte(s[i]))
-	}
-	prefix, encode := "=?utf-8?q?", quote
-	length := func(part string) int { return len(quote(part)) }
-	if b < q {
+	prefix, encode, length := "=?utf-8?q?", quote, quotedLen
+	if base64.StdEncoding.EncodedLen(len(s)) < quotedLen(s) {
 		prefix, encode = "=?utf-8?b?", base64Text
 		length = func(part string) int { return base64.StdEncoding.EncodedLen(len(part)) }
 	}
@@ -130,19 +169,34 @@ func base64Text(s string) string { return base64.StdEncoding.EncodeToString([]by
 
 func quote(s string) string {
 	var b strings.Builder
+	b.Grow(quotedLen(s))
 	for i := range len(s) {
-		b.WriteString(quoteByte(s[i]))
+		switch c := s[i]; {
+		case c == ' ':
+			b.WriteByte('_')
+		case isLiteral(c):
+			b.WriteByte(c)
+		default:
+			const digits = "0123456789ABCDEF"
+			b.Write([]byte{'=', digits[c>>4], digits[c&15]})
+		}
 	}
 	return b.String()
 }
 
-// quoteByte returns c in the Q encoding, as strict as a display name needs it.
-func quoteByte(c byte) string {
-	switch {
-	case c == ' ':
-		return "_"
-	case c >= '0' && c <= '9', c >= 'A' && c <= 'Z', c >= 'a' && c <= 'z', strings.IndexByte("!*+-/", c) >= 0:
-		return string(c)
+// quotedLen returns how long quote makes s.
+func quotedLen(s string) int {
+	n := len(s)
+	for i := range len(s) {
+		if s[i] != ' ' && !isLiteral(s[i]) {
+			n += len("=XX") - 1
+		}
 	}
-	return fmt.Sprintf("=%02X", c)
+	return n
+}
+
+// isLiteral reports whether c stands for itself in the Q encoding, as strict as
+// a display name needs it.
+func isLiteral(c byte) bool {
+	return isAlphanumeric(c) || strings.IndexByte("!*+-/", c) >= 0
 }

@@ -132,8 +132,8 @@ func TestQuoteLeavesWhatAPhraseMayHold(t *testing.T) {
 		case strings.IndexByte(plain, byte(b)) >= 0:
 			want = string(rune(b))
 		}
-		if got := quoteByte(byte(b)); got != want {
-			t.Errorf("quoteByte(%#02x) = %q, want %q", b, got, want)
+		if got := quote(string([]byte{byte(b)})); got != want || quotedLen(string([]byte{byte(b)})) != len(want) {
+			t.Errorf("quote(%#02x) = %q, want %q", b, got, want)
 		}
 	}
 }

@@ -60,7 +60,7 @@ func (m Message) Compose() ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("message to %q: %w", m.To.Address, err)
 	}
-	return append(m.header(), body...), nil
+	return append(m.frame().append(nil, m.To, m.ID, m.Unsubscribe), body...), nil
 }
 
 func (m Message) check() error {
@@ -112,25 +112,34 @@ func (m Message) check() error {
 	return errors.Join(errs...)
 }
 
-// header returns the header fields, but for those of MIME.
-func (m Message) header() []byte {
+// A frame is the header of a message without the fields that are a reader's
+// own: To, Message-ID and List-Unsubscribe.
+type frame struct {
+	beforeTo, beforeID, beforeUnsubscribe, rest []byte
+
+	isList bool
+}
+
+// frame returns the header fields that m has in common with those to others,
+// but for those of MIME.
+func (m Message) frame() frame {
+	f := frame{isList: m.ListID != ""}
 	var h header
 	h.address("From", m.From)
 	if m.ReplyTo != "" {
 		h.address("Reply-To", Address{Address: m.ReplyTo})
 	}
-	h.address("To", m.To)
+	f.beforeTo, h = h.b, header{}
 	h.text("Subject", m.Subject)
 	h.line("Date", m.Date.Format("Mon, 02 Jan 2006 15:04:05 -0700"))
-	h.line("Message-ID", "<"+m.ID+">")
-	if m.ListID != "" {
+	f.beforeID, h = h.b, header{}
+	if f.isList {
 		h.words("List-Id", append(strings.Fields(m.ListName), "<"+m.ListID+">")...)
-		// One click, and one line: https://www.rfc-editor.org/rfc/rfc8058#section-3.1
-		h.line("List-Unsubscribe", "<"+m.Unsubscribe+">")
+		f.beforeUnsubscribe, h = h.b, header{}
 		h.line("List-Unsubscribe-Post", "List-Unsubscribe=One-Click")
 	}
 	if m.ListArchive != "" {
-		h.line("List-Archive", "<"+m.ListArchive+">")
+		h.bracketed("List-Archive", m.ListArchive)
 	}
 	if m.FeedbackID != "" {
 		h.line("Feedback-ID", m.FeedbackID)
@@ -141,7 +150,23 @@ func (m Message) header() []byte {
 		// go on mailing an address that is gone.
 		h.line("X-Auto-Response-Suppress", "OOF, AutoReply")
 	}
-	return []byte(h.String())
+	f.rest = h.b
+	return f
+}
+
+// append appends the header of a message to one reader, whose fields were
+// checked, to b.
+func (f frame) append(b []byte, to Address, id, unsubscribe string) []byte {
+	h := header{b: append(b, f.beforeTo...)}
+	h.address("To", to)
+	h.b = append(h.b, f.beforeID...)
+	h.bracketed("Message-ID", id)
+	h.b = append(h.b, f.beforeUnsubscribe...)
+	if f.isList {
+		// One click, and one line: https://www.rfc-editor.org/rfc/rfc8058#section-3.1
+		h.bracketed("List-Unsubscribe", unsubscribe)
+	}
+	return append(h.b, f.rest...)
 }
 
 // body returns the MIME fields and the two parts. go-mail composes them; the

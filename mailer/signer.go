@@ -25,6 +25,8 @@ type Signer struct {
 	domain   string
 	selector string
 	key      crypto.Signer
+	options  crypto.SignerOpts
+	begin    []byte // of the field that a stencil's signature stands in
 }
 
 // shortestKey is the size of an RSA key in bits below which providers do not
@@ -46,7 +48,14 @@ func NewSigner(domain, selector string, pemKey []byte) (*Signer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("dkim: %w", err)
 	}
-	return &Signer{domain, selector, key}, nil
+	s := &Signer{domain: domain, selector: selector, key: key, options: crypto.SHA256}
+	if _, ok := key.(ed25519.PrivateKey); ok {
+		// It signs the hash as it would any message.
+		// https://www.rfc-editor.org/rfc/rfc8463#section-3
+		s.options = crypto.Hash(0)
+	}
+	s.begin = s.beginning()
+	return s, nil
 }
 
 func parseKey(block *pem.Block) (crypto.Signer, error) {

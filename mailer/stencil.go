@@ -13,24 +13,20 @@ import (
 //
 // It works because a reader's own part of a body is a token: as long as
 // everybody else's, and made of characters that quoted-printable leaves as
-// they are. Wherever one line of the body breaks, it breaks for all. The header
-// is written anew for each reader.
+// they are. Wherever one line of the body breaks, it breaks for all. Of the
+// header only what is a reader's own is written anew.
 //
 // A Stencil does not change and may be used by several goroutines at once.
 type Stencil struct {
-	message Message // To, ID and Unsubscribe are the specimen's
-	body    []byte
-	gaps    []gap
-	tokens  []int // their lengths
-}
+	frame  frame // with the fields of MIME, and the empty line
+	tokens []int // their lengths
 
-// A gap is a run of bytes of the body that is a piece of a token. A token that
-// a line break divides has two.
-type gap struct {
-	at    int // in the body
-	token int // which one
-	from  int // in the token
-	size  int
+	// The body in three forms: as composed, as it goes over the wire, and as
+	// it is signed. A token looks the same in all.
+	body    sheet
+	stuffed sheet
+	relaxed sheet
+	doubled int // dots
 }
 
 // Own is what is one reader's own.
@@ -51,94 +47,86 @@ func NewStencil(specimen Message, tokens ...string) (*Stencil, error) {
 	if err := Check(raw); err != nil {
 		return nil, fmt.Errorf("stencil: %w", err)
 	}
-	s := &Stencil{message: specimen, body: raw[len(specimen.header()):]}
+	s := &Stencil{frame: specimen.frame()}
+	own := len(s.frame.append(nil, specimen.To, specimen.ID, specimen.Unsubscribe))
+	start := bytes.Index(raw, []byte("\r\n\r\n")) + len("\r\n\r\n")
+	mime := raw[own:start]
+	s.frame.rest = append(s.frame.rest, mime...)
+	s.body.text = raw[start:]
 	for i, token := range tokens {
 		if !isToken(token) {
 			return nil, fmt.Errorf("stencil: token %q: want 8 to 200 letters, digits, hyphens and underscores", token)
 		}
-		found := cut(s.body, token, i)
+		if bytes.Contains(mime, []byte(token)) {
+			return nil, fmt.Errorf("stencil: token %q stands in the boundary", token)
+		}
+		found := cut(s.body.text, token, i)
 		if len(found) == 0 {
 			return nil, fmt.Errorf("stencil: token %q is nowhere in the message", token)
 		}
-		s.gaps = append(s.gaps, found...)
+		s.body.gaps = append(s.body.gaps, found...)
 		s.tokens = append(s.tokens, len(token))
 	}
-	slices.SortFunc(s.gaps, func(a, b gap) int { return a.at - b.at })
+	slices.SortFunc(s.body.gaps, func(a, b gap) int { return a.at - b.at })
+	s.stuffed = s.body.as(stuffing)
+	s.doubled = len(s.stuffed.text) - len(s.body.text)
+	s.relaxed = s.body.as(relaxing)
 	return s, nil
-}
-
-// softBreak is how quoted-printable ends a line that goes on.
-//
-// https://www.rfc-editor.org/rfc/rfc2045#section-6.7
-const softBreak = "=\r\n"
-
-// cut returns the gaps that token leaves in body, however often it stands
-// there and wherever lines break it.
-func cut(body []byte, token string, number int) []gap {
-	// The body without its soft breaks, and where each byte of it stood.
-	text := make([]byte, 0, len(body))
-	origin := make([]int, 0, len(body))
-	for i := 0; i < len(body); {
-		if bytes.HasPrefix(body[i:], []byte(softBreak)) {
-			i += len(softBreak)
-			continue
-		}
-		text = append(text, body[i])
-		origin = append(origin, i)
-		i++
-	}
-	var gaps []gap
-	for start := 0; ; {
-		n := bytes.Index(text[start:], []byte(token))
-		if n < 0 {
-			return gaps
-		}
-		start += n
-		for i := 0; i < len(token); {
-			size := 1
-			for i+size < len(token) && origin[start+i+size] == origin[start+i]+size {
-				size++
-			}
-			gaps = append(gaps, gap{origin[start+i], number, i, size})
-			i += size
-		}
-		start += len(token)
-	}
 }
 
 // Compose appends to dst the message made out to own, and returns it: the same
 // bytes as the specimen's Compose would give with own in the place of what was
 // cut out.
 func (s *Stencil) Compose(dst []byte, own Own) ([]byte, error) {
+	if err := s.check(own); err != nil {
+		return dst, fmt.Errorf("message to %q: %w", own.To.Address, err)
+	}
+	return s.body.fill(s.head(dst, own), own.Tokens), nil
+}
+
+// Wire appends to dst what Compose gives, as it goes over the wire, and returns
+// it both as a message to deliver and as bytes. A signature stands before it
+// unless signer is nil.
+//
+// The Wire refers to the bytes: once they are overwritten, such as by another
+// call with dst, it must not be delivered any more.
+func (s *Stencil) Wire(dst []byte, own Own, signer *Signer) (Wire, []byte, error) {
+	if err := s.check(own); err != nil {
+		return Wire{}, dst, fmt.Errorf("message to %q: %w", own.To.Address, err)
+	}
+	start := len(dst)
+	if signer != nil {
+		signed, err := s.sign(dst, own, signer)
+		if err != nil {
+			return Wire{}, dst, fmt.Errorf("message to %q: %w", own.To.Address, err)
+		}
+		dst = signed
+	}
+	dst = s.stuffed.fill(s.head(dst, own), own.Tokens)
+	return Wire{dst[start:], s.doubled}, dst, nil
+}
+
+// head appends the header and the empty line after it. No line of it begins
+// with a dot.
+func (s *Stencil) head(dst []byte, own Own) []byte {
+	return s.frame.append(dst, own.To, own.ID, own.Unsubscribe)
+}
+
+// check refuses what would not fit into the gaps or its field.
+func (s *Stencil) check(own Own) error {
 	if len(own.Tokens) != len(s.tokens) {
-		return dst, fmt.Errorf("message to %q: %d tokens, want %d", own.To.Address, len(own.Tokens), len(s.tokens))
+		return fmt.Errorf("%d tokens, want %d", len(own.Tokens), len(s.tokens))
 	}
 	for i, token := range own.Tokens {
 		if len(token) != s.tokens[i] || !isToken(token) {
-			return dst, fmt.Errorf("message to %q: token %d is not of the form of the others", own.To.Address, i)
+			return fmt.Errorf("token %d is not of the form of the others", i)
 		}
 	}
-	m := s.message
-	m.To, m.ID, m.Unsubscribe = own.To, own.ID, own.Unsubscribe
-	if err := errors.Join(checkLine("To", m.To.Name), checkMailbox(m.To.Address), m.checkOwn()); err != nil {
-		return dst, fmt.Errorf("message to %q: %w", own.To.Address, err)
+	if !isMessageID(own.ID) {
+		return fmt.Errorf("Message-ID: %q is not of the form it must have", own.ID)
 	}
-	dst = append(dst, m.header()...)
-	start := len(dst)
-	dst = append(dst, s.body...)
-	for _, g := range s.gaps {
-		copy(dst[start+g.at:], own.Tokens[g.token][g.from:g.from+g.size])
+	if (s.frame.isList || own.Unsubscribe != "") && !isPlainURL(own.Unsubscribe) {
+		return fmt.Errorf("List-Unsubscribe: %q is not of the form it must have", own.Unsubscribe)
 	}
-	return dst, nil
-}
-
-// checkOwn checks the fields that are a reader's own.
-func (m Message) checkOwn() error {
-	if !isMessageID(m.ID) {
-		return fmt.Errorf("Message-ID: %q is not of the form it must have", m.ID)
-	}
-	if (m.ListID != "" || m.Unsubscribe != "") && !isPlainURL(m.Unsubscribe) {
-		return fmt.Errorf("List-Unsubscribe: %q is not of the form it must have", m.Unsubscribe)
-	}
-	return nil
+	return errors.Join(checkLine("To", own.To.Name), checkMailbox(own.To.Address))
 }
