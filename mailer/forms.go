@@ -80,7 +80,8 @@ func isQuotedLocal(s string) bool {
 // isDomain stands for labels divided by dots, each
 // [A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?
 func isDomain(s string) bool {
-	for label, more := "", true; more; {
+	for more := true; more; {
+		var label string
 		label, s, more = strings.Cut(s, ".")
 		if !madeOf(label, "-", 1, 63) || label[0] == '-' || label[len(label)-1] == '-' {
 			return false

@@ -229,16 +229,26 @@ func TestTheEditionKeepsTheRules(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		findings, err := emltest.Check(signed, emltest.Expect{
-			FromName: "Zotpaper", To: "ann@example.org", Subject: m.Subject, Edition: "Afternoon Edition", Domain: signingDomain,
-			Text: m.Text, HTML: m.HTML, Now: m.Date, Signed: true, SigningDomain: signingDomain, PublicKey: key.record,
-		})
+		stencil, err := NewStencil(m)
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, f := range findings {
-			if strings.Contains("MHE", f.ID[:1]) && f.ID != "E7" || f.ID == "U1" || f.ID == "U2" || f.ID == "U3" || f.ID == "U4" {
-				t.Errorf("%s: %s %s: %s", name, f.ID, f.Rule, f.Problem)
+		w, _, err := stencil.Wire(nil, Own{To: m.To, ID: m.ID, Unsubscribe: m.Unsubscribe}, signer)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for how, signed := range map[string][]byte{"Sign": signed, "Wire": unstuffed(w)} {
+			findings, err := emltest.Check(signed, emltest.Expect{
+				FromName: "Zotpaper", To: "ann@example.org", Subject: m.Subject, Edition: "Afternoon Edition", Domain: signingDomain,
+				Text: m.Text, HTML: m.HTML, Now: m.Date, Signed: true, SigningDomain: signingDomain, PublicKey: key.record,
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, f := range findings {
+				if strings.Contains("MHE", f.ID[:1]) && f.ID != "E7" || f.ID == "U1" || f.ID == "U2" || f.ID == "U3" || f.ID == "U4" {
+					t.Errorf("%s, by %s: %s %s: %s", name, how, f.ID, f.Rule, f.Problem)
+				}
 			}
 		}
 	}
