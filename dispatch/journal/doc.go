@@ -34,10 +34,10 @@
 //	n bytes  outcome
 //	4 bytes  CRC-32C of the above
 //
-// The checksum starts from that of the first line, changed by the record's own
-// place in the file. So a record is valid only in its own journal at its own
-// place: not after bytes before it were lost, nor as part of an outcome that
-// happens to look like a record.
+// The checksum goes on from that of the first line, XOR the record's own offset
+// in the file. So a record is valid only in its own journal at its own place:
+// not after bytes before it were lost, nor as part of an outcome that happens
+// to look like a record.
 //
 // A process that dies while it writes leaves the beginning of a record at the
 // end of the file; its Begin did not return, so its dot was not written, and it

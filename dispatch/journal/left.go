@@ -75,13 +75,17 @@ func Find(dir string, id ID) (*Left, error) {
 // read fails if the file cannot be read; what is wrong with its content is for
 // Each to tell.
 func (l *Left) read(id ID) error {
-	data, err := io.ReadAll(io.LimitReader(l.file, maxSize+1))
+	info, err := l.file.Stat()
 	if err != nil {
 		return err
 	}
-	if len(data) > maxSize {
+	if info.Size() > maxSize {
 		l.damaged = &DamagedError{l.name, maxSize, fmt.Sprintf("larger than %d MB", maxSize>>20)}
 		return nil
+	}
+	data := make([]byte, info.Size())
+	if _, err := io.ReadFull(l.file, data); err != nil {
+		return err
 	}
 	entries, torn, offset, why := parse(id, data)
 	if why != "" {
