@@ -50,7 +50,8 @@ type file interface {
 
 // Create makes the journal of id in dir, which is made if it is missing, and
 // locks it. It fails with an error that matches [fs.ErrExist] if there is one:
-// a fence has one owner. After any other error there is no journal.
+// a fence has one owner. It may fail with [ErrAlive] if somebody looks for the
+// journal at that very moment.
 func Create(dir string, id ID) (*Journal, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("create journal: %w", err)

@@ -123,6 +123,9 @@ func TestWhoMayOpen(t *testing.T) {
 		t.Errorf("Find while a successor reads: %v", err)
 	}
 	must(t, l.Close(), l.Close())
+	if err := l.Remove(); !errors.Is(err, fs.ErrClosed) {
+		t.Errorf("Remove without the lock: %v", err)
+	}
 	l = find(t, dir)
 	must(t, l.Remove(), l.Close())
 	if _, err := Find(dir, id); !errors.Is(err, ErrNone) {
