@@ -29,6 +29,16 @@ func NewWire(raw []byte) (Wire, error) {
 // https://www.rfc-editor.org/rfc/rfc1870#section-5
 func (w Wire) Len() int { return len(w.stuffed) - w.doubled }
 
+// Raw returns a copy of the message as it was before dots were doubled: what a
+// reader's server keeps.
+func (w Wire) Raw() []byte {
+	raw := bytes.ReplaceAll(w.stuffed, []byte("\r\n.."), []byte("\r\n."))
+	if bytes.HasPrefix(raw, []byte("..")) {
+		raw = raw[1:]
+	}
+	return raw
+}
+
 // isWireForm reports whether every line of raw ends with CRLF and none holds
 // another CR or LF. Servers disagree on what a lone one is, and some take
 // "LF . LF" for the end of a message and the rest for commands.
