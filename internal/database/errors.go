@@ -1,7 +1,12 @@
 package database
 
 import (
+	"database/sql/driver"
 	"errors"
+	"io"
+	"net"
+	"strings"
+	"syscall"
 
 	"github.com/jackc/pgx/v5/pgconn"
 	"modernc.org/sqlite"
@@ -14,7 +19,11 @@ import (
 const (
 	sqliteBusy       = 5
 	sqliteLocked     = 6
+	sqliteReadOnly   = 8
+	sqliteIO         = 10
+	sqliteCorrupt    = 11
 	sqliteFull       = 13
+	sqliteNotADB     = 26
 	sqlitePrimaryKey = 1555
 	sqliteUnique     = 2067
 
@@ -23,6 +32,7 @@ const (
 	postgresDeadlock      = "40P01"
 	postgresLock          = "55P03"
 	postgresFull          = "53100"
+	postgresReadOnly      = "25006"
 )
 
 // IsUnique reports whether err says that a row with the same key is there
@@ -68,4 +78,61 @@ func postgresCode(err error) string {
 		return e.Code
 	}
 	return ""
+}
+
+// MayPass reports whether what failed with err may succeed later without
+// anybody's doing: the disk was full, others held the lock, the server was
+// restarted or out of reach. It does not for a database that cannot be written
+// or read, and for a mistake of ours.
+//
+// Whether the statement took effect is not known after a connection was lost.
+func MayPass(err error) bool {
+	switch {
+	case err == nil:
+		return false
+	case IsLocked(err), IsFull(err):
+		return true
+	case errors.Is(err, driver.ErrBadConn), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.ECONNREFUSED), errors.Is(err, syscall.EPIPE), errors.Is(err, net.ErrClosed):
+		return true
+	}
+	if connect, ok := errors.AsType[*pgconn.ConnectError](err); ok {
+		// Not a wrong password, or a database that is not there.
+		code := postgresCode(connect)
+		return code == "" || passing(code)
+	}
+	if pgconn.SafeToRetry(err) {
+		return true
+	}
+	if _, ok := errors.AsType[net.Error](err); ok {
+		return true
+	}
+	return passing(postgresCode(err))
+}
+
+// passing reports whether a SQLSTATE is of a class that says: not now.
+//
+// https://www.postgresql.org/docs/current/errcodes-appendix.html
+func passing(code string) bool {
+	for _, class := range []string{"08", "53", "57"} { // connection, resources, operator
+		if strings.HasPrefix(code, class) {
+			return true
+		}
+	}
+	return false
+}
+
+// IsReadOnly reports whether err says that the database cannot be written at
+// all: its disk is mounted read-only, or its permissions forbid it.
+func IsReadOnly(err error) bool {
+	return sqliteCode(err)&0xff == sqliteReadOnly || postgresCode(err) == postgresReadOnly
+}
+
+// IsDamaged reports whether err says that the disk or the file has failed: what
+// it will say next cannot be trusted.
+func IsDamaged(err error) bool {
+	switch sqliteCode(err) & 0xff {
+	case sqliteIO, sqliteCorrupt, sqliteNotADB:
+		return true
+	}
+	return false
 }

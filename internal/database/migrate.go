@@ -45,7 +45,7 @@ func (d Dialect) words() words {
 
 // migrate brings db's schema up to date.
 func migrate(ctx context.Context, db *DB) error {
-	steps, err := steps(db.dialect)
+	steps, err := steps(db)
 	if err != nil {
 		return err
 	}
@@ -95,19 +95,20 @@ func newProvider(db *DB, steps []*goose.Migration) (*goose.Provider, error) {
 	return provider, nil
 }
 
-// steps returns the migrations in d's spelling.
-func steps(d Dialect) ([]*goose.Migration, error) {
+// steps returns the migrations in the spelling of db's dialect, the one of the
+// job queue among them.
+func steps(db *DB) ([]*goose.Migration, error) {
 	names, err := fs.Glob(migrations, "migrations/*.sql")
 	if err != nil {
 		return nil, err
 	}
-	var steps []*goose.Migration
+	steps := []*goose.Migration{jobsMigration(db)}
 	for _, name := range names {
 		version, err := goose.NumericComponent(name)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", name, err)
 		}
-		text, err := spell(name, d)
+		text, err := spell(name, db.dialect)
 		if err != nil {
 			return nil, err
 		}

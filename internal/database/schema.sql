@@ -1,5 +1,26 @@
 -- The schema as SQLite has it after all migrations. Written by the tests: go test -update
 
+-- A range of the recipients of one dispatch, worked on by one process at a
+-- time. Owned by package dispatch.
+CREATE TABLE batches (
+    edition_id     INTEGER NOT NULL REFERENCES dispatches (edition_id),
+    number         INTEGER NOT NULL CHECK (number >= 1),
+    first_position INTEGER NOT NULL CHECK (first_position >= 1),
+    last_position  INTEGER NOT NULL CHECK (last_position >= first_position),
+    owner          TEXT NOT NULL DEFAULT '', -- the process that works on it; empty: none
+    fence          INTEGER NOT NULL DEFAULT 0 CHECK (fence >= 0), -- counts the owners; outcomes of an earlier one are refused
+    lease_until    TEXT,                     -- when the owner counts as dead unless it renews
+    done           INTEGER NOT NULL DEFAULT 0 CHECK (done IN (0, 1)), -- every recipient of it has an end
+    sent           INTEGER NOT NULL DEFAULT 0, -- of its recipients, as last counted, to show how it goes
+    rejected       INTEGER NOT NULL DEFAULT 0,
+    deferred       INTEGER NOT NULL DEFAULT 0,
+    ended          INTEGER NOT NULL DEFAULT 0, -- sent and rejected among them
+
+    PRIMARY KEY (edition_id, number),
+    CHECK ((lease_until IS NOT NULL) = (owner <> '')),
+    CHECK (done = 0 OR owner = '')
+) STRICT, WITHOUT ROWID;
+
 -- What was changed about a subscriber, and by whom; rows are only ever added.
 -- No address or name stands here, and nothing refers to subscribers, so the
 -- trail may outlive the person's data. Owned by package subscribers.
@@ -39,11 +60,12 @@ CREATE TABLE deliveries (
     address         TEXT NOT NULL,
     canonical       TEXT NOT NULL,
     name            TEXT NOT NULL,
+    issue           INTEGER NOT NULL DEFAULT 1, -- number of the one it carries, or will
     state           TEXT NOT NULL DEFAULT 'pending' CHECK (state IN
-                    ('pending', 'sending', 'deferred', 'sent', 'rejected', 'suppressed', 'expired', 'unrenderable', 'held')),
+                    ('pending', 'sending', 'deferred', 'sent', 'rejected', 'suppressed', 'expired', 'unrenderable', 'held', 'canceled')),
     attempts        INTEGER NOT NULL DEFAULT 0 CHECK (attempts >= 0),
     next_attempt_at TEXT,                      -- of a deferred delivery
-    fence           INTEGER NOT NULL DEFAULT 0,
+    fence           INTEGER NOT NULL DEFAULT 0, -- of its batch when it was last taken
     in_doubt        INTEGER NOT NULL DEFAULT 0 CHECK (in_doubt >= 0), -- how often no reply was read after the final dot
     reply_code      INTEGER NOT NULL DEFAULT 0,   -- of the last attempt; 0: none
     reply_enhanced  TEXT NOT NULL DEFAULT '',
@@ -53,19 +75,20 @@ CREATE TABLE deliveries (
     PRIMARY KEY (edition_id, position),
     UNIQUE (edition_id, canonical), -- nobody gets an edition twice
     CHECK ((next_attempt_at IS NOT NULL) = (state = 'deferred'))
-) STRICT;
-
-CREATE INDEX deliveries_by_state ON deliveries (edition_id, state, position);
+) STRICT, WITHOUT ROWID;
 
 -- One issue on its way to a list. Owned by package dispatch.
 CREATE TABLE dispatches (
-    edition_id  INTEGER NOT NULL PRIMARY KEY REFERENCES editions (id),
-    list        TEXT NOT NULL REFERENCES lists (id),
-    expires_at  TEXT NOT NULL,              -- after this no delivery is tried again
-    started_at  TEXT,                       -- stands in every message as its Date
-    owner       TEXT NOT NULL DEFAULT '',   -- the process that works on it
-    lease_until TEXT,                       -- NULL: nobody does
-    fence       INTEGER NOT NULL DEFAULT 0 CHECK (fence >= 0) -- counts the owners; outcomes of an earlier one are refused
+    edition_id INTEGER NOT NULL PRIMARY KEY REFERENCES editions (id),
+    list       TEXT NOT NULL REFERENCES lists (id),
+    issue      INTEGER NOT NULL DEFAULT 1 CHECK (issue >= 1), -- number of the one that goes out from now on
+    state      TEXT NOT NULL DEFAULT 'running' CHECK (state IN ('running', 'paused', 'stopped', 'canceled')),
+    who        TEXT NOT NULL DEFAULT '',    -- who brought it into that state
+    why        TEXT NOT NULL DEFAULT '',
+    changed_at TEXT,
+    expires_at TEXT NOT NULL,               -- after this no delivery is tried again
+    started_at TEXT,                        -- stands in every message as its Date
+    size       INTEGER NOT NULL CHECK (size >= 1) -- recipients in a batch
 ) STRICT;
 
 -- One slot on one local date. Owned by package press.
@@ -125,6 +148,13 @@ FROM   consents
 JOIN   subscribers ON subscribers.id = consents.subscriber_id
 WHERE  consents.state = 'given'
 AND    NOT EXISTS (SELECT 1 FROM suppressions WHERE suppressions.canonical = subscribers.canonical);
+
+-- How fast messages may go out, over all processes together. Owned by package
+-- dispatch.
+CREATE TABLE paces (
+    name    TEXT NOT NULL PRIMARY KEY,
+    next_at INTEGER NOT NULL -- when the next message may go, in microseconds since 1970
+) STRICT;
 
 -- Which articles an edition carried, so that no later one of its slot carries
 -- them again. Owned by package press.

@@ -56,6 +56,7 @@ func TestSchemaIsTheGoldenOne(t *testing.T) {
 	rows, err := db.QueryContext(t.Context(), `
 		SELECT   name, sql FROM sqlite_schema
 		WHERE    sql IS NOT NULL AND name NOT LIKE 'sqlite_%' AND name <> 'goose_db_version'
+		AND      tbl_name NOT LIKE 'river_%'
 		ORDER BY tbl_name, type <> 'table', name`)
 	if err != nil {
 		t.Fatal(err)

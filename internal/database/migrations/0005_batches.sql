@@ -1,0 +1,92 @@
+-- A dispatch is worked on batch by batch, by several processes at once, and can
+-- be stopped from any of them.
+ALTER TABLE deliveries RENAME TO deliveries_before;
+ALTER TABLE dispatches RENAME TO dispatches_before;
+DROP INDEX deliveries_by_state;
+
+-- One issue on its way to a list. Owned by package dispatch.
+CREATE TABLE dispatches (
+    edition_id {{.Int}} NOT NULL PRIMARY KEY REFERENCES editions (id),
+    list       TEXT NOT NULL REFERENCES lists (id),
+    issue      {{.Int}} NOT NULL DEFAULT 1 CHECK (issue >= 1), -- number of the one that goes out from now on
+    state      TEXT NOT NULL DEFAULT 'running' CHECK (state IN ('running', 'paused', 'stopped', 'canceled')),
+    who        TEXT NOT NULL DEFAULT '',    -- who brought it into that state
+    why        TEXT NOT NULL DEFAULT '',
+    changed_at TEXT,
+    expires_at TEXT NOT NULL,               -- after this no delivery is tried again
+    started_at TEXT,                        -- stands in every message as its Date
+    size       {{.Int}} NOT NULL CHECK (size >= 1) -- recipients in a batch
+) {{.Strict}};
+
+INSERT INTO dispatches (edition_id, list, expires_at, started_at, size)
+SELECT edition_id, list, expires_at, started_at, 1000 FROM dispatches_before;
+
+-- A range of the recipients of one dispatch, worked on by one process at a
+-- time. Owned by package dispatch.
+CREATE TABLE batches (
+    edition_id     {{.Int}} NOT NULL REFERENCES dispatches (edition_id),
+    number         {{.Int}} NOT NULL CHECK (number >= 1),
+    first_position {{.Int}} NOT NULL CHECK (first_position >= 1),
+    last_position  {{.Int}} NOT NULL CHECK (last_position >= first_position),
+    owner          TEXT NOT NULL DEFAULT '', -- the process that works on it; empty: none
+    fence          {{.Int}} NOT NULL DEFAULT 0 CHECK (fence >= 0), -- counts the owners; outcomes of an earlier one are refused
+    lease_until    TEXT,                     -- when the owner counts as dead unless it renews
+    done           {{.Int}} NOT NULL DEFAULT 0 CHECK (done IN (0, 1)), -- every recipient of it has an end
+    sent           {{.Int}} NOT NULL DEFAULT 0, -- of its recipients, as last counted, to show how it goes
+    rejected       {{.Int}} NOT NULL DEFAULT 0,
+    deferred       {{.Int}} NOT NULL DEFAULT 0,
+    ended          {{.Int}} NOT NULL DEFAULT 0, -- sent and rejected among them
+
+    PRIMARY KEY (edition_id, number),
+    CHECK ((lease_until IS NOT NULL) = (owner <> '')),
+    CHECK (done = 0 OR owner = '')
+) {{.Sorted}};
+
+INSERT INTO batches (edition_id, number, first_position, last_position)
+SELECT   edition_id, (position - 1) / 1000 + 1, MIN(position), MAX(position)
+FROM     deliveries_before
+GROUP BY edition_id, (position - 1) / 1000 + 1;
+
+-- One issue to one recipient: the ledger. A row is made when the edition is
+-- frozen, with the address as it was then, and is never removed.
+-- Owned by package dispatch.
+CREATE TABLE deliveries (
+    edition_id      {{.Int}} NOT NULL REFERENCES dispatches (edition_id),
+    position        {{.Int}} NOT NULL CHECK (position >= 1), -- 1 to the number of recipients
+    subscriber_id   {{.Int}} NOT NULL,
+    ref             TEXT NOT NULL,
+    address         TEXT NOT NULL,
+    canonical       TEXT NOT NULL,
+    name            TEXT NOT NULL,
+    issue           {{.Int}} NOT NULL DEFAULT 1, -- number of the one it carries, or will
+    state           TEXT NOT NULL DEFAULT 'pending' CHECK (state IN
+                    ('pending', 'sending', 'deferred', 'sent', 'rejected', 'suppressed', 'expired', 'unrenderable', 'held', 'canceled')),
+    attempts        {{.Int}} NOT NULL DEFAULT 0 CHECK (attempts >= 0),
+    next_attempt_at TEXT,                      -- of a deferred delivery
+    fence           {{.Int}} NOT NULL DEFAULT 0, -- of its batch when it was last taken
+    in_doubt        {{.Int}} NOT NULL DEFAULT 0 CHECK (in_doubt >= 0), -- how often no reply was read after the final dot
+    reply_code      {{.Int}} NOT NULL DEFAULT 0,   -- of the last attempt; 0: none
+    reply_enhanced  TEXT NOT NULL DEFAULT '',
+    reply_text      TEXT NOT NULL DEFAULT '',
+    changed_at      TEXT,
+
+    PRIMARY KEY (edition_id, position),
+    UNIQUE (edition_id, canonical), -- nobody gets an edition twice
+    CHECK ((next_attempt_at IS NOT NULL) = (state = 'deferred'))
+) {{.Sorted}};
+
+INSERT INTO deliveries (edition_id, position, subscriber_id, ref, address, canonical, name, state, attempts,
+                        next_attempt_at, in_doubt, reply_code, reply_enhanced, reply_text, changed_at)
+SELECT edition_id, position, subscriber_id, ref, address, canonical, name, state, attempts,
+       next_attempt_at, in_doubt, reply_code, reply_enhanced, reply_text, changed_at
+FROM   deliveries_before;
+
+DROP TABLE deliveries_before;
+DROP TABLE dispatches_before;
+
+-- How fast messages may go out, over all processes together. Owned by package
+-- dispatch.
+CREATE TABLE paces (
+    name    TEXT NOT NULL PRIMARY KEY,
+    next_at {{.Int}} NOT NULL -- when the next message may go, in microseconds since 1970
+) {{.Strict}};
