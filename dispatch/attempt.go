@@ -1,7 +1,6 @@
 package dispatch
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"time"
@@ -10,7 +9,7 @@ import (
 )
 
 const (
-	// patience is how long the mail server may be out of reach, or break every
+	// patience is how long the mail servers may be out of reach, or break every
 	// conversation, before the dispatch stops and says so. A server that is
 	// started again is back within that.
 	patience = 2 * time.Minute
@@ -19,10 +18,10 @@ const (
 	// server of their own that wants nothing of us; that must not cost the
 	// others their paper.
 	refusals = 3
-	// The pauses before a connection tries again, after its first failure and
-	// at most.
-	shortestPause = 200 * time.Millisecond
-	longestPause  = 10 * time.Second
+	// rejections is how many recipients in a row may be rejected for good
+	// before the dispatch stops: a relay that knows none of our readers is set
+	// up wrongly, or we are.
+	rejections = 20
 )
 
 // backoff returns how long a delivery waits after so many attempts. An edition
@@ -36,39 +35,18 @@ func backoff(attempts int) time.Duration {
 	return time.Hour
 }
 
-// dial opens a connection. It returns nil without an error if there was none
-// to be had this time; and a *StopError if the server refuses us, or if it has
-// been out of reach for too long. It pauses first if conversations have
-// failed lately, the longer the more of them have.
-func (r *run) dial(ctx context.Context) (*mailer.Conn, error) {
-	if pause := r.pause(); pause > 0 {
-		if err := r.wait(ctx, pause); err != nil {
-			return nil, nil //nolint:nilerr // the caller looks at ctx
-		}
-	}
-	conn, err := r.Relay.Dial(ctx)
-	switch {
-	case err == nil:
-		return conn, nil
-	case ctx.Err() != nil:
-		return nil, nil //nolint:nilerr // the caller looks at ctx
-	case mailer.OurFault(err):
-		return nil, &StopError{r.hold.key, err}
-	}
-	return nil, r.failed(err)
+// A StopError says that a dispatch stopped because we, not a recipient, are
+// refused. Every delivery that was not tried is still pending.
+type StopError struct {
+	Edition fmt.Stringer
+	Cause   error
 }
 
-// pause returns how long to wait before the next connection. It doubles with
-// every round in which all connections failed.
-func (r *run) pause() time.Duration {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.failures == 0 {
-		return 0
-	}
-	rounds := (r.failures - 1) / max(r.Connections, 1)
-	return min(shortestPause<<min(rounds, 10), longestPause)
+func (e *StopError) Error() string {
+	return fmt.Sprintf("dispatch of %s stopped, nobody is lost; put this right and send again: %v", e.Edition, e.Cause)
 }
+
+func (e *StopError) Unwrap() error { return e.Cause }
 
 // failed counts a conversation that broke, or could not begin, because of
 // cause. It returns a *StopError if none has succeeded for longer than we have
@@ -79,90 +57,125 @@ func (r *run) failed(cause error) error {
 	now := r.Ledger.Now()
 	if r.failures++; r.failures == 1 {
 		r.failing = now
-		r.Log.Warn("trouble with the mail server; trying again", "edition", r.hold.key.String(), "error", cause)
+		r.Log.Warn("trouble with the mail server; trying again", "edition", r.key.String(), "error", cause)
 	}
 	if failing := now.Sub(r.failing); failing >= patience {
-		return &StopError{r.hold.key, fmt.Errorf("nothing went out for %s, the last time because: %w", failing.Round(time.Second), cause)}
+		return &StopError{r.key, fmt.Errorf("nothing went out for %s, the last time because: %w", failing.Round(time.Second), cause)}
 	}
 	return nil
 }
 
-func (r *run) succeeded() {
+// answered notes that a server has judged a recipient: it is there.
+func (r *run) answered() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.failures, r.refused = 0, 0
 }
 
-// attempt holds one SMTP conversation for d and returns what became of it.
-// stop is not nil if no further delivery must be begun.
-func (r *run) attempt(ctx context.Context, conn *mailer.Conn, d Delivery) (o outcome, stop error) {
-	envelope, raw, err := r.letter.Compose(d)
-	if err != nil {
-		// One reader's name or address that cannot be printed must not keep
-		// the edition from all others.
-		r.Log.Error("cannot compose a message", "edition", d.Edition.String(), "delivery", d.Position, "error", err)
-		return outcome{state: Unrenderable, reply: mailer.Reply{Text: err.Error()}}, nil
-	}
-	reply, err := conn.Send(ctx, envelope, raw)
-	if err == nil {
-		r.succeeded()
-		return outcome{state: Sent, reply: reply}, nil
-	}
-	return r.judge(d, err)
+// accepted notes that a server took a message: it knows readers of ours.
+func (r *run) accepted(l *line) {
+	r.mu.Lock()
+	r.failures, r.refused = 0, 0
+	r.rejected = r.rejected[:0]
+	r.mu.Unlock()
+	r.fleet.worked(l.ship)
+	r.pace.went()
+	l.carried++
 }
 
 // judge decides what a failed attempt means for its delivery, and for the
-// dispatch.
-func (r *run) judge(d Delivery, err error) (o outcome, stop error) {
-	now := r.Ledger.Now()
-	again := outcome{state: Deferred, next: now.Add(backoff(d.Attempts))}
-	again.reply.Text = err.Error()
+// dispatch. again says that nothing was begun: the delivery waits for another
+// connection.
+func (r *run) judge(l *line, d *Delivery, err error) (o outcome, again bool, stop error) {
+	o = outcome{state: Deferred, next: r.Ledger.Now().Add(backoff(d.Attempts))}
+	o.reply.Text = err.Error()
 	var refused *mailer.ReplyError
 	if errors.As(err, &refused) {
-		again.reply = refused.Reply
+		o.reply = refused.Reply
 	}
 	switch {
 	case mailer.InDoubt(err):
-		r.Log.Warn("no reply after the final dot", "edition", d.Edition.String(), "delivery", d.Position, "policy", string(r.OnInDoubt), "error", err)
-		again.doubt = true
+		r.Log.Warn("no reply after the final dot", "edition", r.key.String(), "delivery", d.Position, "policy", string(r.OnInDoubt), "error", err)
+		o.doubt = true
 		if r.OnInDoubt == Hold {
-			again.state, again.next = Held, time.Time{}
+			o.state, o.next = Held, time.Time{}
 		}
-		return again, r.failed(err)
+		r.fleet.failed(l.ship)
+		return r.unlessExpired(o), false, r.failed(err)
 	case mailer.OurFault(err):
-		// The recipient is not to blame: it counts as no attempt of theirs,
-		// and never as a rejection.
-		again.uncount = true
-		if r.refusedAgain() < refusals {
-			return r.unlessExpired(again), nil
+		stop = r.judgeUs(l, err)
+		o.uncount = true
+		return r.unlessExpired(o), false, stop
+	case refused == nil:
+		// The conversation broke before the final dot: nothing was sent.
+		r.fleet.failed(l.ship)
+		return o, true, r.failed(err)
+	case isThrottle(refused):
+		r.throttled(refused)
+		return o, true, nil
+	case refused.Reply.Code == 421 && refused.Command != "message":
+		// It wants no more over this connection; that is not about anybody. If
+		// it took some, it will again.
+		if l.carried > 0 {
+			return o, true, nil
 		}
-		again.state, again.next = Pending, time.Time{}
-		return again, &StopError{d.Edition, err}
+		r.fleet.failed(l.ship)
+		return o, true, r.failed(err)
 	case mailer.Permanent(err):
-		r.succeeded()
-		return outcome{state: Rejected, reply: again.reply}, nil
-	case refused != nil:
-		r.succeeded()
-		return r.unlessExpired(again), nil //nolint:nilerr // the recipient's error stops nothing
+		r.answered()
+		return outcome{state: Rejected, reply: o.reply}, false, r.rejectedAgain(d, err)
 	}
-	// The conversation broke before the final dot: nothing was sent.
-	return outcome{state: Pending, reply: again.reply}, r.failed(err)
+	r.answered()
+	return r.unlessExpired(o), false, nil
+}
+
+// judgeUs counts a refusal that looks like one of us, not of a recipient. It
+// returns a *StopError if it is the last straw.
+func (r *run) judgeUs(l *line, err error) error {
+	r.mu.Lock()
+	r.refused++
+	inRow := r.refused
+	r.mu.Unlock()
+	if inRow < refusals {
+		return nil
+	}
+	return r.refusedBy(l.ship, err)
+}
+
+// rejectedAgain counts a rejection. It returns a *StopError if there were too
+// many in a row, without anybody accepted between them.
+func (r *run) rejectedAgain(d *Delivery, err error) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.rejected = append(r.rejected, d.Position); len(r.rejected) < rejections {
+		return nil
+	}
+	return &StopError{r.key, fmt.Errorf("%d recipients in a row were rejected, the last one because: %w", len(r.rejected), err)}
 }
 
 // unlessExpired turns a deferral into an end if the edition is too old for
 // another attempt.
-func (r *run) unlessExpired(again outcome) outcome {
-	if !again.next.Before(r.hold.expires) {
-		again.state, again.next = Expired, time.Time{}
+func (r *run) unlessExpired(o outcome) outcome {
+	if o.state == Deferred && !o.next.Before(r.expires) {
+		o.state, o.next = Expired, time.Time{}
 	}
-	return again
+	return o
 }
 
-// refusedAgain counts a refusal of us and returns how many there were in a
-// row.
-func (r *run) refusedAgain() int {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.refused++
-	return r.refused
+// isThrottle reports whether a refusal says that we are too fast. It is about
+// none of our readers. Amazon SES answers "454 Throttling failure".
+//
+// https://docs.aws.amazon.com/ses/latest/dg/troubleshoot-smtp.html
+func isThrottle(e *mailer.ReplyError) bool {
+	if e.Command == "AUTH" {
+		return false
+	}
+	return e.Reply.Code == 454 || e.Reply.Code == 421 && (e.Reply.Enhanced == "4.7.0" || e.Reply.Enhanced == "4.7.28")
+}
+
+// throttled slows all connections down.
+func (r *run) throttled(e *mailer.ReplyError) {
+	limit := r.pace.slow()
+	r.Log.Warn("the mail server says that it is too much; slowing down", "edition", r.key.String(),
+		"messages_a_second", fmt.Sprintf("%.1f", limit), "reply", e.Reply.String())
 }

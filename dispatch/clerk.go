@@ -3,302 +3,300 @@ package dispatch
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"strconv"
-	"strings"
-	"time"
 
 	"github.com/zotpaper/zotpaper/internal/database"
-	"github.com/zotpaper/zotpaper/mailer"
 )
 
 // A clerk writes the ledger for all connections of a run. Each of them hands in
-// what became of its last delivery and asks for the next one; whoever asks
-// while a transaction is under way shares the next, so that the cost of making
-// it durable is divided among the connections.
+// what became of its last deliveries and asks whether it may make the next one;
+// whoever asks while a statement is under way shares the next, so that its cost
+// is divided among the connections.
 //
-// A connection has never more than one delivery in the state sending, and
-// begins none before the outcome of its last one is committed. That bounds
-// what a crash leaves in doubt.
+// One statement records the outcomes and takes the deliveries. To take one is
+// to ask, in the same statement, whether the reader may still be mailed,
+// whether the batch is still ours, and whether the dispatch still runs.
+//
+// It does not wait for the disk: the journal has every outcome, and the commit
+// with which a batch is given back makes all of it durable.
 type clerk struct {
-	hold     *hold
-	requests chan request
-	ready    map[string]*sql.Stmt // by their text: parsed once, not once a message
+	run      *run
+	requests chan *request
+
+	conn    *database.Relaxed // nil: to be opened
+	write   *sql.Stmt
+	changes entries
 }
 
 // A request is what one connection wants.
 type request struct {
-	last   *settled // outcome to record; nil: none
-	more   bool     // the next delivery is wanted
-	answer chan<- answer
+	settled []settled // outcomes to record
+	want    *Delivery // may be made next, if so; nil: none
+	answer  chan verdict
 }
 
 // A settled is a delivery with what became of it.
 type settled struct {
-	delivery Delivery
+	delivery *Delivery
 	outcome  outcome
 }
 
-// An answer says that the outcome is recorded, and what is next.
-type answer struct {
-	next Delivery
-	ok   bool // false: no delivery is due
-	err  error
-}
+// A verdict says whether a delivery may be made. Whatever it is, the outcomes
+// handed in with the question are recorded, or will never be.
+type verdict int
 
-// An outcome is what became of one attempt.
-type outcome struct {
-	state   State
-	next    time.Time // of Deferred
-	doubt   bool      // the final dot was written and no reply read
-	uncount bool      // it was not the recipient's attempt: we were at fault
-	reply   mailer.Reply
-}
+// The verdicts.
+const (
+	taken      verdict = iota // it is ours to make, now
+	suppressed                // its reader must not be mailed any more
+	refused                   // the dispatch was stopped
+	lost                      // its batch is another process's
+	broken                    // the ledger cannot be written
+)
 
-// ask hands in last and, if more, returns the next delivery.
-func (c *clerk) ask(last *settled, more bool) (Delivery, bool, error) {
-	if last == nil && !more {
-		return Delivery{}, false, nil
+func newClerk(r *run) *clerk { return &clerk{run: r, requests: make(chan *request, 256)} }
+
+// ask hands in q and returns the verdict on what it wants. It waits for the
+// ledger, however long that takes.
+func (c *clerk) ask(q *request) verdict {
+	if len(q.settled) == 0 && q.want == nil {
+		return refused
 	}
-	got := make(chan answer, 1)
-	c.requests <- request{last, more, got}
-	a := <-got
-	return a.next, a.ok, a.err
-}
-
-// newClerk returns a clerk for n connections.
-func newClerk(ctx context.Context, h *hold, n int) (*clerk, error) {
-	c := &clerk{hold: h, requests: make(chan request, n), ready: map[string]*sql.Stmt{}}
-	for _, text := range []string{checkFence, recordOutcomes, claimPending, claimDeferred} {
-		stmt, err := h.ledger.DB.PrepareContext(ctx, text)
-		if err != nil {
-			return nil, errors.Join(fmt.Errorf("prepare the ledger: %w", err), c.close())
-		}
-		c.ready[text] = stmt
+	if q.answer == nil {
+		q.answer = make(chan verdict, 1)
 	}
-	return c, nil
+	c.requests <- q
+	return <-q.answer
 }
 
-func (c *clerk) close() error {
-	var errs []error
-	for _, stmt := range c.ready {
-		errs = append(errs, stmt.Close())
-	}
-	return errors.Join(errs...)
-}
-
-// work answers requests until there will be no more. suppressed is told of
-// deliveries that ended there and then, since their readers must not be
-// mailed.
-func (c *clerk) work(ctx context.Context, suppressed func(Delivery)) {
+// work answers requests until the channel is closed.
+func (c *clerk) work(ctx context.Context) {
+	defer c.disconnect()
+	var group []*request
 	for first := range c.requests {
-		group := []request{first}
+		group = append(group[:0], first)
 		for waiting := true; waiting; {
 			select {
-			case r, open := <-c.requests:
+			case q, open := <-c.requests:
 				if waiting = open; open {
-					group = append(group, r)
+					group = append(group, q)
 				}
 			default:
 				waiting = false
 			}
 		}
-		next, ended, err := c.write(ctx, group)
-		for _, d := range ended {
-			suppressed(d)
+		verdicts, err := c.record(ctx, group)
+		if err != nil {
+			c.run.stop(fmt.Errorf("write the ledger: %w", err))
 		}
-		for _, r := range group {
-			a := answer{err: err}
-			if err == nil && r.more && len(next) > 0 {
-				a.next, a.ok = next[0], true
-				next = next[1:]
+		for i, q := range group {
+			v := broken
+			if err == nil {
+				v = verdicts[i]
+				c.account(q)
 			}
-			r.answer <- a
+			q.answer <- v
 		}
 	}
 }
 
-// write records the outcomes of group and takes as many deliveries as it asks
-// for, in one transaction.
-func (c *clerk) write(ctx context.Context, group []request) (next, suppressed []Delivery, err error) {
-	outcomes, wanted := 0, 0
-	batch := map[string][]any{}
-	for _, r := range group {
-		if r.last != nil {
-			outcomes++
-			batch[strconv.FormatInt(r.last.delivery.Position, 10)] = r.last.outcome.columns()
+// account counts outcomes once they stand in the ledger.
+func (c *clerk) account(q *request) {
+	for _, s := range q.settled {
+		s.delivery.share.ended(s.outcome.state)
+	}
+}
+
+// record writes what group hands in and returns a verdict for each. While the
+// disk is full, or the database locked or out of reach, it tries again: nobody
+// is mailed meanwhile.
+func (c *clerk) record(ctx context.Context, group []*request) (verdicts []verdict, err error) {
+	c.changes.reset()
+	for _, q := range group {
+		for _, s := range q.settled {
+			c.changes.key(s.delivery.Position)
+			c.changes.buffer = s.outcome.columns(c.changes.buffer, s.delivery)
 		}
-		if r.more {
-			wanted++
+		if q.want != nil {
+			c.changes.take(q.want)
 		}
 	}
-	text, err := json.Marshal(batch)
-	if err != nil {
-		return nil, nil, fmt.Errorf("write the ledger: %w", err)
-	}
-	err = c.hold.ledger.DB.Transact(ctx, func(ctx context.Context, tx *sql.Tx) error {
-		next, suppressed = nil, nil // the transaction may be run again
-		if err := c.check(ctx, tx); err != nil {
-			return err
+	text := c.changes.json()
+	err = c.run.insist(ctx, "write the ledger", func() error {
+		written, err := c.update(ctx, text)
+		if err == nil && written == c.changes.count {
+			verdicts = make([]verdict, len(group)) // all taken
+			return nil
 		}
-		if err := c.record(ctx, tx, string(text), outcomes); err != nil {
-			return err
+		if err == nil {
+			verdicts, err = c.inspect(ctx, group, text)
 		}
-		next, suppressed, err = c.claim(ctx, tx, wanted)
+		if err != nil {
+			c.disconnect() // it may be the connection
+		}
 		return err
 	})
+	return verdicts, err
+}
+
+// recordAndTake is idempotent: when the answer to it was lost, it may be run
+// again. An outcome is accepted only under the fence that its delivery was
+// taken with.
+//
+// On PostgreSQL a process that has just lost its batch could still take a
+// delivery of it, racing with the new owner; the row then is in the state
+// sending under the old fence, the new owner does not get it, and the sweep of
+// the batch finds it. The view mailable belongs to package subscribers.
+const recordAndTake = withEntries + `
+	UPDATE deliveries
+	SET    state = entry.state, next_attempt_at = entry.next_at,
+	       attempts = COALESCE(entry.attempts, deliveries.attempts),
+	       in_doubt = COALESCE(entry.doubts, deliveries.in_doubt),
+	       reply_code = COALESCE(entry.code, deliveries.reply_code),
+	       reply_enhanced = COALESCE(entry.enhanced, deliveries.reply_enhanced),
+	       reply_text = COALESCE(entry.words, deliveries.reply_text),
+	       fence = entry.fence, changed_at = $3
+	FROM   entry
+	WHERE  deliveries.edition_id = entry.edition_id AND deliveries.position = entry.position
+	AND    CASE WHEN entry.state = 'sending'
+	       THEN (deliveries.state IN ('pending', 'deferred') OR deliveries.state = 'sending' AND deliveries.fence = entry.fence)
+	            AND EXISTS (SELECT 1 FROM batches JOIN dispatches ON dispatches.edition_id = batches.edition_id
+	                        WHERE batches.edition_id = $2 AND batches.number = entry.batch
+	                        AND   batches.fence = entry.fence AND dispatches.state = 'running')
+	            AND EXISTS (SELECT 1 FROM mailable
+	                        WHERE mailable.list = $4 AND mailable.subscriber_id = deliveries.subscriber_id)
+	       ELSE deliveries.fence = entry.fence AND deliveries.state IN ('sending', entry.state)
+	       END`
+
+// update runs the statement and returns how many rows it changed.
+func (c *clerk) update(ctx context.Context, text string) (int, error) {
+	if err := c.connect(ctx); err != nil {
+		return 0, err
+	}
+	r := c.run
+	result, err := c.write.ExecContext(ctx, text, r.editionID, database.Time{Time: r.Ledger.Now()}, r.list)
 	if err != nil {
-		return nil, nil, fmt.Errorf("write the ledger: %w", err)
+		return 0, err
 	}
-	return next, suppressed, nil
+	n, err := result.RowsAffected()
+	return int(n), err
 }
 
-// replyTextLimit bounds what is kept of a server's words, in bytes.
-const replyTextLimit = 500
-
-// columns returns o as recordOutcomes reads it.
-func (o outcome) columns() []any {
-	// What a server says may be in any encoding; PostgreSQL takes UTF-8 alone,
-	// and no zero byte.
-	words := strings.ReplaceAll(strings.ToValidUTF8(o.reply.Text, "?"), "\x00", "")
-	if len(words) > replyTextLimit {
-		words = strings.ToValidUTF8(words[:replyTextLimit], "")
+func (c *clerk) connect(ctx context.Context) (err error) {
+	if c.conn != nil {
+		return nil
 	}
-	next, err := database.Time{Time: o.next}.Value()
-	if err != nil {
-		next = nil // a year beyond 9999: never
+	if c.conn, err = c.run.Ledger.DB.Relaxed(ctx); err != nil {
+		return err
 	}
-	return []any{string(o.state), next, toInt(o.doubt), toInt(o.uncount), o.reply.Code, o.reply.Enhanced, words}
-}
-
-func toInt(b bool) int {
-	if b {
-		return 1
-	}
-	return 0
-}
-
-// in returns the statement of that text, for use within tx, whose end closes
-// it.
-func (c *clerk) in(ctx context.Context, tx *sql.Tx, text string) *sql.Stmt {
-	return tx.StmtContext(ctx, c.ready[text])
-}
-
-const checkFence = `
-	SELECT 1 FROM dispatches WHERE edition_id = $1 AND fence = $2`
-
-// check fails with errFenced if the dispatch has another owner by now. On
-// PostgreSQL what follows in tx could still race with a new owner; the fence
-// that a claim writes into its row then refuses the outcome.
-func (c *clerk) check(ctx context.Context, tx *sql.Tx) error {
-	var one int
-	err := c.in(ctx, tx, checkFence).QueryRowContext(ctx, c.hold.editionID, c.hold.fence).Scan(&one)
-	if errors.Is(err, sql.ErrNoRows) {
-		return errFenced
+	if c.write, err = c.conn.Prepare(ctx, recordAndTake); err != nil {
+		c.disconnect()
 	}
 	return err
 }
 
-// recordOutcomes takes all outcomes as one JSON object of arrays by position:
-// json_each lists its members alike on both databases.
-const recordOutcomes = `
-	UPDATE deliveries
-	SET    state = batch.value ->> 0, next_attempt_at = batch.value ->> 1,
-	       in_doubt = in_doubt + CAST(batch.value ->> 2 AS BIGINT),
-	       attempts = attempts - CAST(batch.value ->> 3 AS BIGINT),
-	       reply_code = CAST(batch.value ->> 4 AS BIGINT),
-	       reply_enhanced = batch.value ->> 5, reply_text = batch.value ->> 6, changed_at = $2
-	FROM   json_each($1) AS batch
-	WHERE  deliveries.edition_id = $3 AND deliveries.position = CAST(batch.key AS BIGINT)
-	AND    deliveries.state = 'sending' AND deliveries.fence = $4`
-
-// record writes n outcomes. It fails with errFenced if one of the rows is no
-// longer ours: another process has taken the dispatch over.
-func (c *clerk) record(ctx context.Context, tx *sql.Tx, outcomes string, n int) error {
-	if n == 0 {
-		return nil
+func (c *clerk) disconnect() {
+	if c.conn == nil {
+		return
 	}
-	h := c.hold
-	result, err := c.in(ctx, tx, recordOutcomes).
-		ExecContext(ctx, outcomes, database.Time{Time: h.ledger.Now()}, h.editionID, h.fence)
-	if err != nil {
-		return fmt.Errorf("record outcomes: %w", err)
+	var err error
+	if c.write != nil {
+		err = c.write.Close() // before its connection goes
 	}
-	if written, err := result.RowsAffected(); err != nil || int(written) != n {
-		return errors.Join(fmt.Errorf("record outcomes: %w", errFenced), err)
+	if err = errors.Join(err, c.conn.Close()); err != nil {
+		c.run.Log.Debug("close the ledger's connection", "error", err)
 	}
-	return nil
+	c.conn, c.write = nil, nil
 }
 
-// claimDeliveries takes deliveries that wait. Choosing, marking, and asking
-// whether the reader may still be mailed are one statement: nobody else can
-// take the rows, and once an unsubscription is committed the row cannot become
-// sending. The view mailable belongs to package subscribers.
-const (
-	claimDeliveries = `
-		UPDATE deliveries
-		SET    state = CASE WHEN EXISTS (SELECT 1 FROM mailable
-		                                 WHERE mailable.list = $1 AND mailable.subscriber_id = deliveries.subscriber_id)
-		                    THEN 'sending' ELSE 'suppressed' END,
-		       attempts = attempts + 1, next_attempt_at = NULL, fence = $2, changed_at = $3
-		WHERE  edition_id = $4
-		AND    position IN (`
-	returning = `)
-		RETURNING position, ref, address, name, attempts, state`
+const inspectEntries = withEntries + `
+	SELECT deliveries.position, deliveries.state, deliveries.fence,
+	       CASE WHEN EXISTS (SELECT 1 FROM mailable
+	                         WHERE mailable.list = $3 AND mailable.subscriber_id = deliveries.subscriber_id)
+	            THEN 1 ELSE 0 END,
+	       COALESCE((SELECT fence FROM batches WHERE batches.edition_id = $2 AND batches.number = entry.batch), 0)
+	FROM   entry
+	JOIN   deliveries ON deliveries.edition_id = entry.edition_id AND deliveries.position = entry.position`
 
-	claimPending = claimDeliveries + `
-			SELECT position FROM deliveries
-			WHERE  edition_id = $4 AND state = 'pending'
-			ORDER  BY position LIMIT $5` + returning
-
-	claimDeferred = claimDeliveries + `
-			SELECT position FROM deliveries
-			WHERE  edition_id = $4 AND state = 'deferred' AND next_attempt_at <= $3
-			ORDER  BY position LIMIT $5` + returning
-)
-
-// claim takes up to wanted deliveries for sending: first attempts before
-// repeated ones, so that no reader waits for somebody else's server. It also
-// returns those that ended, since their readers must not be mailed any more.
-func (c *clerk) claim(ctx context.Context, tx *sql.Tx, wanted int) (next, suppressed []Delivery, err error) {
-	for _, query := range []string{claimPending, claimDeferred} {
-		for len(next) < wanted {
-			claimed, ended, err := c.claimSome(ctx, tx, query, wanted-len(next))
-			if err != nil {
-				return nil, nil, fmt.Errorf("claim deliveries: %w", err)
-			}
-			next = append(next, claimed...)
-			suppressed = append(suppressed, ended...)
-			if len(claimed)+len(ended) == 0 {
-				break
-			}
-		}
-	}
-	return next, suppressed, nil
+// A standing is how a delivery stands after a statement that did not change
+// all rows it should have.
+type standing struct {
+	state      State
+	fence      int64
+	mailable   bool
+	batchFence int64
 }
 
-func (c *clerk) claimSome(ctx context.Context, tx *sql.Tx, query string, limit int) (claimed, ended []Delivery, err error) {
-	h := c.hold
-	rows, err := c.in(ctx, tx, query).
-		QueryContext(ctx, h.list, h.fence, database.Time{Time: h.ledger.Now()}, h.editionID, limit)
+// inspect finds out why some rows of group were not changed, and returns the
+// verdicts.
+func (c *clerk) inspect(ctx context.Context, group []*request, text string) ([]verdict, error) {
+	r := c.run
+	rows, err := r.Ledger.DB.QueryContext(ctx, inspectEntries, text, r.editionID, r.list)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	defer rows.Close()
+	found := map[int64]standing{}
 	for rows.Next() {
-		d := Delivery{Edition: h.key, Started: h.started}
-		var state State
-		if err := rows.Scan(&d.Position, &d.Ref, &d.Address, &d.Name, &d.Attempts, &state); err != nil {
-			return nil, nil, err
+		var position int64
+		var s standing
+		var mailable int
+		if err := rows.Scan(&position, &s.state, &s.fence, &mailable, &s.batchFence); err != nil {
+			return nil, err
 		}
-		d.MessageID = messageID(h.key, d.Ref)
-		if state == Suppressed {
-			ended = append(ended, d)
-			continue
-		}
-		claimed = append(claimed, d)
+		s.mailable = mailable != 0
+		found[position] = s
 	}
-	return claimed, ended, rows.Err()
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	verdicts := make([]verdict, len(group))
+	for i, q := range group {
+		for _, s := range q.settled {
+			if at := found[s.delivery.Position]; at.fence != s.delivery.share.fence || at.state != s.outcome.state {
+				r.loseShare(s.delivery.share)
+			}
+		}
+		if q.want != nil {
+			if verdicts[i], err = c.judge(ctx, q.want, found[q.want.Position]); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return verdicts, nil
+}
+
+const suppressDelivery = `
+	UPDATE deliveries
+	SET    state = 'suppressed', next_attempt_at = NULL, fence = $1, changed_at = $2
+	WHERE  edition_id = $3 AND position = $4
+	AND    (state IN ('pending', 'deferred') OR state = 'sending' AND fence = $1)
+	AND    NOT EXISTS (SELECT 1 FROM mailable
+	                   WHERE mailable.list = $5 AND mailable.subscriber_id = deliveries.subscriber_id)`
+
+// judge says what is to be done with d, which stands at s.
+func (c *clerk) judge(ctx context.Context, d *Delivery, s standing) (verdict, error) {
+	r := c.run
+	switch {
+	case s.batchFence != d.share.fence:
+		r.loseShare(d.share)
+		return lost, nil
+	case !s.mailable:
+		result, err := r.Ledger.DB.ExecContext(ctx, suppressDelivery, d.share.fence, database.Time{Time: r.Ledger.Now()}, r.editionID, d.Position, r.list)
+		if err != nil {
+			return broken, err
+		}
+		n, err := result.RowsAffected()
+		if n == 1 {
+			return suppressed, err
+		}
+		return refused, err // they came back this very moment; it is asked again
+	case s.state == Sending && s.fence == d.share.fence:
+		return taken, nil
+	case s.state != Pending && s.state != Deferred:
+		r.loseShare(d.share)
+		return lost, nil
+	}
+	return refused, nil
 }

@@ -3,6 +3,7 @@ package dispatch
 import (
 	"crypto/sha256"
 	"encoding/base32"
+	"strconv"
 	"strings"
 	"time"
 
@@ -25,12 +26,14 @@ const (
 	Expired      State = "expired"
 	Unrenderable State = "unrenderable"
 	Held         State = "held"
+	Canceled     State = "canceled"
 )
 
 // A Delivery is one issue to one recipient, as taken from the ledger to be
 // sent.
 type Delivery struct {
 	Edition   edition.Key
+	Issue     int    // number of the issue it carries, from 1
 	Position  int64  // of the row, 1 to the number of recipients
 	Ref       string // stands for the subscriber in links
 	Address   string // as it was at the freeze
@@ -38,23 +41,39 @@ type Delivery struct {
 	Attempts  int    // this one included
 	MessageID string // left part of the Message-ID; the same at every attempt
 	Started   time.Time
+
+	doubts int    // how often it was in doubt before
+	share  *share // the batch it is in, as this process holds it
 }
 
 // A Letter composes what one recipient gets. It is called by several
 // goroutines at once and gives the same bytes for the same delivery at every
 // attempt, except for a signature.
+//
+// The message is built in buffer, as far as it has room, and refers to the
+// buffer that is returned until that is used for another.
 type Letter interface {
-	Compose(Delivery) (mailer.Envelope, []byte, error)
+	Compose(buffer []byte, d *Delivery) (mailer.Envelope, mailer.Wire, []byte, error)
 }
 
 // messageID returns the left part of the Message-ID of key's issue to the
-// subscriber behind ref. It is a function of the two, so that an attempt after
-// a crash bears the name of the one before and a mail program can fold both
-// into one.
-func messageID(key edition.Key, ref string) string {
-	sum := sha256.Sum256([]byte("message-id\x00" + key.String() + "\x00" + ref))
-	text := base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(sum[:10])
-	return key.Date.Compact() + "." + strings.ToLower(text)
+// subscriber behind ref. It is a function of these alone, so that an attempt
+// after a crash bears the name of the one before and a mail program can fold
+// both into one. An issue that replaces another has names of its own, or the
+// program would fold the correction away.
+func messageID(key edition.Key, issue int, ref string) string {
+	var b [128]byte
+	text := append(b[:0], "message-id\x00"...)
+	text = append(text, key.String()...)
+	text = append(text, 0)
+	text = append(text, ref...)
+	if issue > 1 {
+		text = append(text, 0)
+		text = strconv.AppendInt(text, int64(issue), 10)
+	}
+	sum := sha256.Sum256(text)
+	name := base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(sum[:10])
+	return key.Date.Compact() + "." + strings.ToLower(name)
 }
 
 // A Tally counts the recipients of one edition by the state of their delivery.
@@ -66,6 +85,7 @@ type Tally struct {
 	Expired      int `json:"expired"`
 	Unrenderable int `json:"unrenderable"`
 	Held         int `json:"held"`
+	Canceled     int `json:"canceled"` // 0 unless the edition is
 	Pending      int `json:"pending"`
 	Sending      int `json:"sending"`
 	Deferred     int `json:"deferred"`
@@ -77,7 +97,7 @@ func (t Tally) Complete() bool { return t.Recipients == t.Ended() }
 
 // Ended returns how many recipients have an end.
 func (t Tally) Ended() int {
-	return t.Sent + t.Rejected + t.Suppressed + t.Expired + t.Unrenderable + t.Held
+	return t.Sent + t.Rejected + t.Suppressed + t.Expired + t.Unrenderable + t.Held + t.Canceled
 }
 
 // count returns the field of t that counts deliveries in s.
@@ -99,6 +119,18 @@ func (t *Tally) count(s State) *int {
 		return &t.Unrenderable
 	case Held:
 		return &t.Held
+	case Canceled:
+		return &t.Canceled
 	}
 	return &t.Pending
+}
+
+// A Progress says how far a dispatch has come, over all processes that work on
+// it. It is what a person wants to see; the count that decides is [Tally].
+type Progress struct {
+	Recipients int
+	Sent       int
+	Rejected   int
+	Deferred   int
+	Ended      int // sent and rejected among them
 }

@@ -2,296 +2,145 @@ package dispatch
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"log/slog"
-	"sync"
 	"time"
 
 	"github.com/zotpaper/zotpaper/edition"
-	"github.com/zotpaper/zotpaper/mailer"
+	"github.com/zotpaper/zotpaper/internal/database"
 )
 
 // A Dispatcher sends frozen editions. It may be used for several editions at
 // once; each Run has connections of its own.
 type Dispatcher struct {
 	Ledger      Ledger
-	Relay       mailer.Relay
-	Connections int     // at once, at least 1
-	Rate        int     // messages a second over all connections; 0: no limit
+	Relays      []Relay // at least one
+	Connections int     // of this process to all relays together, at least 1
+	Rate        int     // messages a second over all processes; 0: no limit
 	OnInDoubt   InDoubt // empty: Resend
-	Owner       string  // names this process to the operator, such as host:pid
+	Owner       string  // names this process, and no other at any time
+	Journal     string  // a folder on a local disk, the same for all processes of a machine
 	Log         *slog.Logger
 
 	// Wait sleeps for d or until ctx ends; nil: by the system's clock.
 	Wait func(ctx context.Context, d time.Duration) error
+	// Lease is how long this process may be silent before another takes its
+	// batches over; 0: 15 seconds.
+	Lease time.Duration
+
+	// hurry is how many times faster than the job queue's clock ours runs, in
+	// tests; 0: as fast.
+	hurry int
 }
 
-// A StopError says that a dispatch stopped because we, not a recipient, are
-// refused. Every delivery that was not tried is still pending.
-type StopError struct {
-	Edition edition.Key
-	Cause   error
+// An Assignment is a frozen edition that is to be dispatched.
+type Assignment struct {
+	Edition   edition.Key
+	EditionID int64
+	// Compose gives the letter of one of the edition's issues, dated by the
+	// moment at which the dispatch first began, which every message carries as
+	// its Date.
+	Compose func(ctx context.Context, issue int, started time.Time) (Letter, error)
+	// Progress, which may be nil, is called from one goroutine, about once a
+	// second and at the end.
+	Progress func(Progress)
 }
 
-func (e *StopError) Error() string {
-	return fmt.Sprintf("dispatch of %s stopped, nobody is lost; put this right and send again: %v", e.Edition, e.Cause)
-}
-
-func (e *StopError) Unwrap() error { return e.Cause }
-
-// Run delivers the edition called key to whoever of its recipients has not got
-// it, and returns when every one of them has an end.
+// Run delivers an edition to whoever of its recipients has not got it, and
+// returns when every one of them has an end.
 //
-// Run may be called again after any failure, in this process or another: it
-// goes on where the last one stopped. While another process is at work it
-// fails with a *BusyError. When ctx ends, conversations that have begun are
-// finished and recorded before Run returns ctx's error. A *StopError says that
-// the mail server refuses us.
-//
-// compose gives the letter, dated by the moment the dispatch first began,
-// which every message carries as its Date. progress, which may be nil, is
-// called from one goroutine, about once a second and at the end.
-func (d *Dispatcher) Run(ctx context.Context, key edition.Key, editionID int64, compose func(started time.Time) (Letter, error), progress func(Tally)) (Tally, error) {
-	h, err := d.Ledger.acquire(ctx, key, editionID, d.Owner)
+// Run may be called again after any failure, and by several processes at once,
+// which then share the work: it goes on where the last one stopped. When ctx
+// ends, conversations that have begun are finished and recorded before Run
+// returns ctx's error. A *StopError says that the mail server refuses us; the
+// dispatch then is [Stopped] for every process, until it is resumed. A
+// *HaltError says that it was stopped elsewhere.
+func (d *Dispatcher) Run(ctx context.Context, a Assignment) (Tally, error) {
+	r, err := d.newRun(ctx, a)
 	if err != nil {
 		return Tally{}, err
 	}
-	doubtful, err := h.adopt(ctx, d.OnInDoubt)
-	if err != nil {
-		return Tally{}, errors.Join(err, h.release(context.WithoutCancel(ctx)))
-	}
-	if doubtful > 0 {
-		d.Log.Warn("an earlier process died while sending", "edition", key.String(), "in_doubt", doubtful, "policy", string(d.OnInDoubt))
-	}
-	tally, err := d.Ledger.Tally(ctx, editionID)
-	if err != nil {
-		return tally, errors.Join(err, h.release(context.WithoutCancel(ctx)))
-	}
-	letter, err := compose(h.started)
-	if err == nil {
-		r := &run{Dispatcher: d, hold: h, letter: letter, tally: tally, progress: progress}
-		err = r.work(ctx)
-	}
+	err = r.work()
 	after := context.WithoutCancel(ctx)
-	err = errors.Join(err, h.release(after))
-	final, tallyErr := d.Ledger.Tally(after, editionID)
-	if progress != nil {
-		progress(final)
+	var stopped *StopError
+	if errors.As(err, &stopped) {
+		err = errors.Join(err, r.recordStop(after, stopped))
+	}
+	final, tallyErr := d.Ledger.Tally(after, a.EditionID)
+	if a.Progress != nil && tallyErr == nil {
+		a.Progress(Progress{final.Recipients, final.Sent, final.Rejected, final.Deferred, final.Ended()})
 	}
 	return final, errors.Join(err, tallyErr)
 }
 
-// A run is one call of Run.
-type run struct {
-	*Dispatcher
-	hold     *hold
-	clerk    *clerk
-	letter   Letter
-	progress func(Tally)
-	pace     pacer
+const startDispatch = `
+	UPDATE dispatches SET started_at = COALESCE(started_at, $1)
+	WHERE  edition_id = $2
+	RETURNING list, state, issue, who, why, started_at, expires_at`
 
-	mu       sync.Mutex
-	tally    Tally
-	failures int       // conversations in a row that broke or could not begin
-	failing  time.Time // when the first of them did
-	refused  int       // recipients in a row for whom we were refused
+// newRun begins the dispatch of a, unless it was halted.
+func (d *Dispatcher) newRun(ctx context.Context, a Assignment) (*run, error) {
+	r := &run{
+		Dispatcher: d, key: a.Edition, editionID: a.EditionID, compose: a.Compose, tell: a.Progress,
+		queue: newQueue(), letters: map[int]Letter{}, shares: map[*share]bool{},
+		fleet: newFleet(d.Relays, d.Ledger.Now),
+	}
+	var control Control
+	var started, expires database.Time
+	now := d.Ledger.Now().Truncate(time.Second) // as a Date says it
+	err := d.Ledger.DB.QueryRowContext(ctx, startDispatch, database.Time{Time: now}, a.EditionID).
+		Scan(&r.list, &control.State, &control.Issue, &control.Who, &control.Why, &started, &expires)
+	if errors.Is(err, sql.ErrNoRows) {
+		err = ErrNoDispatch
+	}
+	if err != nil {
+		return nil, fmt.Errorf("begin the dispatch of %s: %w", a.Edition, err)
+	}
+	if control.State != Running {
+		return nil, &HaltError{a.Edition, control}
+	}
+	r.started, r.expires = started.Time, expires.Time
+	// What is wrong with a letter is wrong with every copy: better to know
+	// before a connection is opened.
+	if _, err := r.composeLetter(ctx, control.Issue); err != nil {
+		return nil, err
+	}
+	r.ctx, r.stop = context.WithCancelCause(ctx)
+	r.pace = &pacer{rate: d.Rate, now: d.Ledger.Now, wait: r.wait, reserve: r.reserveTurns}
+	r.clerk = newClerk(r)
+	return r, nil
 }
 
-// work runs the connections until every recipient has an end, ctx ends, or
-// something stops the dispatch.
-func (r *run) work(ctx context.Context) error {
-	ctx, stop := context.WithCancelCause(ctx)
-	defer stop(nil)
-	r.pace = pacer{rate: r.Rate, now: r.Ledger.Now, wait: r.wait}
-	var err error
-	if r.clerk, err = newClerk(ctx, r.hold, max(r.Connections, 1)); err != nil {
-		return err
-	}
+const revertRejections = withEntries + `
+	UPDATE deliveries SET state = 'pending', changed_at = $3
+	FROM   entry
+	WHERE  deliveries.edition_id = entry.edition_id AND deliveries.position = entry.position
+	AND    deliveries.state = 'rejected'`
 
-	var keepers sync.WaitGroup
-	done := make(chan struct{})
-	keepers.Go(func() { r.keepLease(ctx, done, stop) })
-	if r.progress != nil {
-		keepers.Go(func() { r.report(done) })
+// recordStop keeps every process from going on with a dispatch over which we
+// are refused. Recipients who were rejected in what looks like a mistake of
+// ours have lost nothing.
+func (r *run) recordStop(ctx context.Context, stopped *StopError) error {
+	var list entries
+	for _, position := range r.rejected {
+		list.raw(position, []byte("[]"))
 	}
-	// The ledger is written past ctx's end too: outcomes must not be lost.
-	keepers.Go(func() { r.clerk.work(context.WithoutCancel(ctx), r.suppressed) })
-	var workers sync.WaitGroup
-	for range max(r.Connections, 1) {
-		workers.Go(func() {
-			if err := r.deliverAll(ctx); err != nil {
-				stop(err) // the others finish what they have begun
+	err := r.Ledger.DB.Transact(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		if len(r.rejected) >= rejections {
+			now := database.Time{Time: r.Ledger.Now()}
+			if _, err := tx.ExecContext(ctx, revertRejections, list.json(), r.editionID, now); err != nil {
+				return fmt.Errorf("take rejections back: %w", err)
 			}
-		})
-	}
-	workers.Wait()
-	close(r.clerk.requests)
-	close(done)
-	keepers.Wait()
-	return errors.Join(context.Cause(ctx), r.clerk.close())
-}
-
-// keepLease renews the lease until done is closed.
-func (r *run) keepLease(ctx context.Context, done <-chan struct{}, stop context.CancelCauseFunc) {
-	ticker := time.NewTicker(leaseRenewal)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-done:
-			return
-		case <-ticker.C:
-			// Past ctx's end too: conversations that have begun are still ours.
-			if err := r.hold.renew(context.WithoutCancel(ctx)); err != nil {
-				r.Log.Error("cannot renew the lease of a dispatch", "edition", r.hold.key.String(), "error", err)
-				if errors.Is(err, errFenced) {
-					stop(err)
-					return
-				}
+			if _, err := tx.ExecContext(ctx, reopenBatches, r.editionID); err != nil {
+				return fmt.Errorf("take rejections back: %w", err)
 			}
 		}
-	}
-}
-
-func (r *run) report(done <-chan struct{}) {
-	ticker := time.NewTicker(time.Second)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-done:
-			return
-		case <-ticker.C:
-			r.mu.Lock()
-			tally := r.tally
-			r.mu.Unlock()
-			r.progress(tally)
-		}
-	}
-}
-
-// deliverAll delivers, over one connection at a time, until nothing is left
-// that it could deliver. An error means that nothing further must be begun.
-func (r *run) deliverAll(ctx context.Context) error {
-	for ctx.Err() == nil {
-		if !r.Ledger.Now().Before(r.hold.expires) {
-			return r.hold.expire(ctx)
-		}
-		ready, left, err := r.awaitDue(ctx)
-		switch {
-		case ctx.Err() != nil:
-			return nil //nolint:nilerr // work says why it ended
-		case err != nil || !left:
-			return err
-		case !ready:
-			continue
-		}
-		conn, err := r.dial(ctx)
-		if err != nil {
-			return err
-		}
-		if conn == nil {
-			continue
-		}
-		if err := r.deliverOver(ctx, conn); err != nil {
-			return err
-		}
+		return r.Ledger.set(ctx, tx, r.editionID, Stopped, r.Owner, stopped.Cause.Error())
+	})
+	if err != nil {
+		return fmt.Errorf("note why the dispatch stopped: %w", err)
 	}
 	return nil
-}
-
-// deliverOver delivers over conn for as long as it lasts and anything is due.
-// When it returns, every delivery it began has its outcome in the ledger.
-func (r *run) deliverOver(ctx context.Context, conn *mailer.Conn) error {
-	defer r.hangUp(conn) // no server likes a guest who only waits
-	var last *settled
-	var stop error
-	for stop == nil && conn.Usable() && r.Ledger.Now().Before(r.hold.expires) {
-		if r.pace.take(ctx) != nil || ctx.Err() != nil {
-			break
-		}
-		d, ok, err := r.clerk.ask(last, true)
-		if err != nil || !ok {
-			return err
-		}
-		r.begun(d)
-		// From here on the conversation is finished whatever happens to ctx:
-		// one that is cut after the final dot leaves the reader's copy in
-		// doubt.
-		var o outcome
-		o, stop = r.attempt(context.WithoutCancel(ctx), conn, d)
-		r.ended(o.state)
-		last = &settled{d, o}
-	}
-	_, _, err := r.clerk.ask(last, false)
-	return errors.Join(stop, err)
-}
-
-// awaitDue waits until some delivery is due, for a minute at most. left is
-// false if none waits any more.
-func (r *run) awaitDue(ctx context.Context) (ready, left bool, err error) {
-	next, left, err := r.hold.due(ctx)
-	if err != nil || !left {
-		return false, left, err
-	}
-	delay := next.Sub(r.Ledger.Now())
-	if delay <= 0 {
-		return true, true, nil
-	}
-	return false, true, r.wait(ctx, min(delay, time.Minute))
-}
-
-func (r *run) hangUp(conn *mailer.Conn) {
-	if conn == nil {
-		return
-	}
-	if err := conn.Close(); err != nil {
-		r.Log.Debug("hang up", "error", err)
-	}
-}
-
-// begun and ended keep the tally that is shown while the dispatch goes on; the
-// one that counts is the ledger's.
-func (r *run) begun(d Delivery) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.take(d)
-	r.tally.Sending++
-}
-
-func (r *run) ended(s State) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.tally.Sending = max(0, r.tally.Sending-1)
-	*r.tally.count(s)++
-}
-
-// suppressed counts a delivery that ended without an attempt.
-func (r *run) suppressed(d Delivery) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.take(d)
-	r.tally.Suppressed++
-}
-
-// take counts d out of those that wait. Callers hold r.mu.
-func (r *run) take(d Delivery) {
-	from := &r.tally.Pending
-	if d.Attempts > 1 && r.tally.Deferred > 0 {
-		from = &r.tally.Deferred
-	}
-	*from = max(0, *from-1)
-}
-
-func (r *run) wait(ctx context.Context, d time.Duration) error {
-	if r.Wait != nil {
-		return r.Wait(ctx, d)
-	}
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-timer.C:
-		return nil
-	}
 }

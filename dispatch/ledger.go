@@ -13,13 +13,14 @@ import (
 // holds no state of its own and may be used by several goroutines and several
 // processes at once.
 type Ledger struct {
-	DB  *database.DB
-	Now func() time.Time
+	DB    *database.DB
+	Now   func() time.Time
+	Batch int // recipients in a batch at most; 0: 1000
 }
 
 const insertDispatch = `
-	INSERT INTO dispatches (edition_id, list, expires_at)
-	VALUES ($1, $2, $3)`
+	INSERT INTO dispatches (edition_id, list, expires_at, size)
+	VALUES ($1, $2, $3, 1)`
 
 // insertDeliveries copies the members of a list that may be mailed right now.
 // The view mailable belongs to package subscribers.
@@ -29,9 +30,23 @@ const insertDeliveries = `
 	FROM   mailable
 	WHERE  list = $2`
 
+const sizeDispatch = `
+	UPDATE dispatches SET size = $1 WHERE edition_id = $2`
+
+const insertBatches = `
+	INSERT INTO batches (edition_id, number, first_position, last_position)
+	WITH RECURSIVE numbers (number) AS (
+	       SELECT CAST(1 AS BIGINT)
+	       UNION ALL
+	       SELECT number + 1 FROM numbers WHERE number * CAST($2 AS BIGINT) < CAST($3 AS BIGINT))
+	SELECT CAST($1 AS BIGINT), number, (number - 1) * CAST($2 AS BIGINT) + 1,
+	       CASE WHEN number * CAST($2 AS BIGINT) < CAST($3 AS BIGINT) THEN number * CAST($2 AS BIGINT) ELSE CAST($3 AS BIGINT) END
+	FROM   numbers`
+
 // Freeze fixes the recipients of an edition, within tx: the members of list
-// that may be mailed at this moment. It returns how many there are. Nothing is
-// delivered after expires.
+// that may be mailed at this moment. It divides them into batches, each with a
+// job that waits to be worked on, and returns how many recipients there are.
+// Nothing is delivered after expires.
 func (l Ledger) Freeze(ctx context.Context, tx *sql.Tx, editionID int64, list string, expires time.Time) (int, error) {
 	if _, err := tx.ExecContext(ctx, insertDispatch, editionID, list, database.Time{Time: expires}); err != nil {
 		return 0, fmt.Errorf("record the dispatch: %w", err)
@@ -41,7 +56,32 @@ func (l Ledger) Freeze(ctx context.Context, tx *sql.Tx, editionID int64, list st
 		return 0, fmt.Errorf("freeze the recipients of list %q: %w", list, err)
 	}
 	n, err := result.RowsAffected()
-	return int(n), err
+	if err != nil || n == 0 {
+		return 0, err
+	}
+	size := l.batchSize(int(n))
+	if _, err := tx.ExecContext(ctx, sizeDispatch, size, editionID); err != nil {
+		return 0, fmt.Errorf("record the dispatch: %w", err)
+	}
+	if _, err := tx.ExecContext(ctx, insertBatches, editionID, size, n); err != nil {
+		return 0, fmt.Errorf("divide the recipients into batches: %w", err)
+	}
+	return int(n), l.plan(ctx, tx, editionID)
+}
+
+// batchSize returns how many of n recipients to put into one batch: few enough
+// that several processes find something to do on a short list too.
+func (l Ledger) batchSize(n int) int {
+	const (
+		usual   = 1000
+		parts   = 32
+		atLeast = 50 // below that a batch costs more than its mails
+	)
+	limit := l.Batch
+	if limit <= 0 {
+		limit = usual
+	}
+	return min(max(n/parts, atLeast), limit)
 }
 
 const tallyDeliveries = `
@@ -77,6 +117,7 @@ func (l Ledger) Tally(ctx context.Context, editionID int64) (Tally, error) {
 type Trouble struct {
 	Address  string    `json:"address"`
 	State    State     `json:"state"`
+	Issue    int       `json:"issue"`
 	Attempts int       `json:"attempts"`
 	InDoubt  int       `json:"in_doubt"`
 	Code     int       `json:"code,omitempty"`
@@ -86,7 +127,7 @@ type Trouble struct {
 }
 
 const troubles = `
-	SELECT   address, state, attempts, in_doubt, reply_code, reply_enhanced, reply_text, next_attempt_at
+	SELECT   address, state, issue, attempts, in_doubt, reply_code, reply_enhanced, reply_text, next_attempt_at
 	FROM     deliveries
 	WHERE    edition_id = $1
 	AND      (state IN ('deferred', 'rejected', 'expired', 'unrenderable', 'held', 'suppressed') OR in_doubt > 0)
@@ -105,7 +146,7 @@ func (l Ledger) Troubles(ctx context.Context, editionID int64, limit int) ([]Tro
 	for rows.Next() {
 		var t Trouble
 		var next database.Time
-		if err := rows.Scan(&t.Address, &t.State, &t.Attempts, &t.InDoubt, &t.Code, &t.Enhanced, &t.Text, &next); err != nil {
+		if err := rows.Scan(&t.Address, &t.State, &t.Issue, &t.Attempts, &t.InDoubt, &t.Code, &t.Enhanced, &t.Text, &next); err != nil {
 			return nil, fmt.Errorf("list troubled deliveries: %w", err)
 		}
 		t.Next = next.Time
@@ -114,36 +155,21 @@ func (l Ledger) Troubles(ctx context.Context, editionID int64, limit int) ([]Tro
 	return list, rows.Err()
 }
 
-const nextDue = `
-	SELECT (SELECT COUNT(*) FROM (SELECT 1 FROM deliveries
-	                              WHERE edition_id = $1 AND state = 'pending' LIMIT 1) AS any_pending),
-	       (SELECT MIN(next_attempt_at) FROM deliveries
-	        WHERE  edition_id = $1 AND state = 'deferred')`
+const sumBatches = `
+	SELECT COALESCE(SUM(last_position - first_position + 1), 0), COALESCE(SUM(sent), 0),
+	       COALESCE(SUM(rejected), 0), COALESCE(SUM(deferred), 0), COALESCE(SUM(ended), 0)
+	FROM   batches
+	WHERE  edition_id = $1`
 
-// due returns from when on a delivery can be claimed, the zero time if at
-// once, and whether any waits at all.
-func (h *hold) due(ctx context.Context) (time.Time, bool, error) {
-	var pending int
-	var next database.Time
-	if err := h.ledger.DB.QueryRowContext(ctx, nextDue, h.editionID).Scan(&pending, &next); err != nil {
-		return time.Time{}, false, fmt.Errorf("look for deliveries that wait: %w", err)
-	}
-	if pending > 0 {
-		return time.Time{}, true, nil
-	}
-	return next.Time, !next.IsZero(), nil
-}
-
-const expireDeliveries = `
-	UPDATE deliveries
-	SET    state = 'expired', next_attempt_at = NULL, changed_at = $1
-	WHERE  edition_id = $2 AND state IN ('pending', 'deferred')`
-
-// expire gives up what has not been delivered yet.
-func (h *hold) expire(ctx context.Context) error {
-	_, err := h.ledger.DB.ExecContext(ctx, expireDeliveries, database.Time{Time: h.ledger.Now()}, h.editionID)
+// Progress returns how far a dispatch has come by what the processes at work
+// on it have last noted. That is a few seconds old, and cheap however many
+// recipients there are.
+func (l Ledger) Progress(ctx context.Context, editionID int64) (Progress, error) {
+	var p Progress
+	err := l.DB.QueryRowContext(ctx, sumBatches, editionID).
+		Scan(&p.Recipients, &p.Sent, &p.Rejected, &p.Deferred, &p.Ended)
 	if err != nil {
-		return fmt.Errorf("expire deliveries: %w", err)
+		return p, fmt.Errorf("see how far the dispatch is: %w", err)
 	}
-	return nil
+	return p, nil
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/zotpaper/zotpaper/internal/database"
 	"github.com/zotpaper/zotpaper/internal/database/databasetest"
@@ -20,7 +19,7 @@ func TestWrongPasswordStopsAtOnce(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer server.Close()
-		tr.Relay.Port, tr.Relay.Username, tr.Relay.Password = server.Port(), "paper", "wrong"
+		tr.relay().Port, tr.relay().Username, tr.relay().Password = server.Port(), "paper", "wrong"
 		tally, err := tr.run(t.Context())
 		var stop *StopError
 		if !errors.As(err, &stop) || tally.Pending != 5 {
@@ -30,7 +29,8 @@ func TestWrongPasswordStopsAtOnce(t *testing.T) {
 			t.Errorf("%d logins were tried, want at most one for each connection: more lock the account", n)
 		}
 		// Put right, it goes on.
-		tr.Relay.Port, tr.Relay.Username = tr.server.Port(), ""
+		tr.relay().Port, tr.relay().Username = tr.server.Port(), ""
+		tr.resume()
 		if tally, err = tr.run(t.Context()); err != nil || tally.Sent != 5 {
 			t.Errorf("Run after it was put right: %+v, error %v", tally, err)
 		}
@@ -58,6 +58,7 @@ func TestPolicyAgainstUsStopsAfterThreeInARow(t *testing.T) {
 			t.Errorf("%d recipients were tried, want at most %d (%v)", len(troubles), refusals, err)
 		}
 		refusing.Store(false)
+		tr.resume()
 		if tally, err = tr.run(t.Context()); err != nil || tally.Sent != 20 {
 			t.Errorf("Run after it was put right: %+v, error %v", tally, err)
 		}
@@ -71,7 +72,7 @@ func TestEditionTooLargeForTheServerRejectsNobody(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer small.Close()
-	tr.Relay.Port = small.Port()
+	tr.relay().Port = small.Port()
 	tally, err := tr.run(t.Context())
 	var stop *StopError
 	if !errors.As(err, &stop) || tally.Rejected != 0 || tally.Pending+tally.Deferred != 10 {
@@ -135,81 +136,9 @@ func TestCanceledRunFinishesWhatItBegan(t *testing.T) {
 	})
 }
 
-func TestLeaseOfADeadProcessRunsOut(t *testing.T) {
-	databasetest.Each(t, func(t *testing.T, db *database.DB) {
-		tr := newTrial(t, db, 3, nil)
-		dead, err := tr.Ledger.acquire(t.Context(), key, tr.edition, "dead:1")
-		if err != nil {
-			t.Fatal(err)
-		}
-		c, err := newClerk(t.Context(), dead, 1)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer func() {
-			if err := c.close(); err != nil {
-				t.Error(err)
-			}
-		}()
-		taken, _, err := c.write(t.Context(), []request{{more: true}})
-		if err != nil || len(taken) != 1 {
-			t.Fatalf("write: %v, error %v", taken, err)
-		}
-		var busy *BusyError
-		if _, err := tr.Run(t.Context(), key, tr.edition, compose, nil); !errors.As(err, &busy) || busy.Owner != "dead:1" {
-			t.Fatalf("Run while the lease holds: error %v, want a BusyError that names dead:1", err)
-		}
-		if err := tr.clock.Wait(t.Context(), leaseLength+time.Second); err != nil {
-			t.Fatal(err)
-		}
-		tally, err := tr.run(t.Context())
-		if err != nil || tally.Sent != 3 || tally.InDoubt != 1 {
-			t.Errorf("Run after it ran out: %+v, error %v; want all sent, the one under way in doubt", tally, err)
-		}
-		// The dead process was only asleep. What it writes now changes nothing.
-		late := settled{taken[0], outcome{state: Rejected}}
-		if _, _, err := c.write(t.Context(), []request{{last: &late}}); !errors.Is(err, errFenced) {
-			t.Errorf("the outcome of an earlier owner: error %v, want errFenced", err)
-		}
-		if err := dead.renew(t.Context()); !errors.Is(err, errFenced) {
-			t.Errorf("renewal by an earlier owner: error %v, want errFenced", err)
-		}
-		if after, err := tr.Ledger.Tally(t.Context(), tr.edition); err != nil || after != tally {
-			t.Errorf("the ledger changed from %+v to %+v (%v)", tally, after, err)
-		}
-	})
-}
-
-func TestPacer(t *testing.T) {
-	c := &clock{now: time.Date(2026, 2, 8, 16, 0, 0, 0, time.UTC)}
-	p := pacer{rate: 10, now: c.Now, wait: c.Wait}
-	began := c.Now()
-	for range 31 {
-		if err := p.take(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if took := c.Now().Sub(began); took < 2900*time.Millisecond || took > 3100*time.Millisecond {
-		t.Errorf("31 messages at 10 a second took %v, want 3s", took)
-	}
-	// A pause is not made up for by a burst.
-	if err := c.Wait(t.Context(), time.Minute); err != nil {
-		t.Fatal(err)
-	}
-	began = c.Now()
-	for range 11 {
-		if err := p.take(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if took := c.Now().Sub(began); took < 900*time.Millisecond {
-		t.Errorf("after a pause 11 messages took %v, want 1s", took)
-	}
-}
-
 func TestMessageIDIsTheSameAtEveryAttempt(t *testing.T) {
-	a, b := messageID(key, "aaaaaaaaaaaaaaaa"), messageID(key, "aaaaaaaaaaaaaaab")
-	if a != messageID(key, "aaaaaaaaaaaaaaaa") || a == b || len(a) != len("20260208.")+16 {
+	a, b := messageID(key, 1, "aaaaaaaaaaaaaaaa"), messageID(key, 1, "aaaaaaaaaaaaaaab")
+	if a != messageID(key, 1, "aaaaaaaaaaaaaaaa") || a == b || len(a) != len("20260208.")+16 {
 		t.Errorf("messageID: %q and %q", a, b)
 	}
 }

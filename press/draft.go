@@ -37,12 +37,17 @@ const printedBefore = `
 // that is earlier, are not in it. An edition without articles has no issue;
 // that is no error, [Draft.Shortfall] tells.
 func (p *Press) Draft(ctx context.Context, slot Slot, date edition.Date, at time.Time) (Draft, error) {
-	d := Draft{Slot: slot}
 	key := edition.Key{Date: date, Slot: slot.ID}
 	window, err := p.window(ctx, slot, date, at)
 	if err != nil {
-		return d, fmt.Errorf("draft %s: %w", key, err)
+		return Draft{Slot: slot}, fmt.Errorf("draft %s: %w", key, err)
 	}
+	return p.draftIn(ctx, slot, key, window)
+}
+
+// draftIn is like Draft for a window that is known.
+func (p *Press) draftIn(ctx context.Context, slot Slot, key edition.Key, window edition.Window) (Draft, error) {
+	d := Draft{Slot: slot}
 	printed, err := p.printed(ctx, key)
 	if err != nil {
 		return d, fmt.Errorf("draft %s: %w", key, err)
@@ -52,7 +57,7 @@ func (p *Press) Draft(ctx context.Context, slot Slot, date edition.Date, at time
 		return d, fmt.Errorf("draft %s: %w", key, err)
 	}
 	d.Refused, d.Warnings = read.Refused, read.Warnings
-	d.Edition = edition.Assemble(slot.Slot, date, window, read.Articles, printed)
+	d.Edition = edition.Assemble(slot.Slot, key.Date, window, read.Articles, printed)
 	d.Issue, err = p.Renderer.Render(d.Edition)
 	if err != nil && !errors.Is(err, templates.ErrEmpty) {
 		return d, fmt.Errorf("draft %s: %w", key, err)

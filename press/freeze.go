@@ -22,7 +22,7 @@ func (e *HeldError) Error() string {
 
 const insertIssue = `
 	INSERT INTO issues (edition_id, number, subject, preheader, html, text, web, facts, sha256, frozen_at)
-	VALUES ($1, 1, $2, $3, $4, $5, $6, $7, $8, $9)`
+	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`
 
 const insertPrinted = `
 	INSERT INTO printed_articles (edition_id, slug, position, headline)
@@ -38,29 +38,17 @@ func (p *Press) Freeze(ctx context.Context, d Draft, who string) (Record, int, e
 	if d.Shortfall() > 0 {
 		return Record{}, 0, p.Hold(ctx, d, who, shortfallReason(d))
 	}
-	facts, err := json.Marshal(d.Facts())
-	if err != nil {
-		return Record{}, 0, fmt.Errorf("freeze %s: %w", d.Edition.Key, err)
-	}
 	var r Record
 	var recipients int
-	err = p.change(ctx, func(ctx context.Context, ch *change) (err error) {
+	err := p.change(ctx, func(ctx context.Context, ch *change) (err error) {
 		if r, err = ch.settle(ctx, d, edition.Draft, cause{who: who}); err != nil {
 			return err
 		}
 		if r, err = ch.move(ctx, r, edition.Frozen, cause{who: who}); err != nil {
 			return err
 		}
-		i := d.Issue
-		_, err = ch.ExecContext(ctx, insertIssue, r.ID, i.Subject, i.Preheader, i.HTML, i.Text, i.Web,
-			string(facts), i.SHA256(), database.Time{Time: r.Frozen})
-		if err != nil {
+		if err = ch.insertIssue(ctx, r, 1, d); err != nil {
 			return err
-		}
-		for n, a := range d.Edition.Lineup.Articles() {
-			if _, err = ch.ExecContext(ctx, insertPrinted, r.ID, a.Slug, n+1, a.Headline); err != nil {
-				return err
-			}
 		}
 		recipients, err = p.Dispatcher.Ledger.Freeze(ctx, ch.Tx, r.ID, r.List, r.Frozen.Add(d.Slot.Expire))
 		if err == nil && recipients == 0 {
@@ -77,6 +65,33 @@ func (p *Press) Freeze(ctx context.Context, d Draft, who string) (Record, int, e
 		return Record{}, 0, fmt.Errorf("freeze %s: %w", d.Edition.Key, err)
 	}
 	return r, recipients, nil
+}
+
+const deletePrinted = `
+	DELETE FROM printed_articles WHERE edition_id = $1`
+
+// insertIssue fixes the issue of d as the one of that number of r, and which
+// articles r carries.
+func (ch *change) insertIssue(ctx context.Context, r Record, number int, d Draft) error {
+	facts, err := json.Marshal(d.Facts())
+	if err != nil {
+		return err
+	}
+	i := d.Issue
+	_, err = ch.ExecContext(ctx, insertIssue, r.ID, number, i.Subject, i.Preheader, i.HTML, i.Text, i.Web,
+		string(facts), i.SHA256(), database.Time{Time: ch.now})
+	if err != nil {
+		return fmt.Errorf("fix the issue: %w", err)
+	}
+	if _, err := ch.ExecContext(ctx, deletePrinted, r.ID); err != nil {
+		return fmt.Errorf("note the articles: %w", err)
+	}
+	for n, a := range d.Edition.Lineup.Articles() {
+		if _, err := ch.ExecContext(ctx, insertPrinted, r.ID, a.Slug, n+1, a.Headline); err != nil {
+			return fmt.Errorf("note the articles: %w", err)
+		}
+	}
+	return nil
 }
 
 // errNobody rolls a freeze back that has no recipients.

@@ -20,15 +20,17 @@ type letter struct {
 	title   string // of the slot
 	list    string
 	mark    string // put before the subject, such as "[Test] "
+	domain  string // of the sender
 	stencil *mailer.Stencil
 }
 
 var _ dispatch.Letter = letter{}
 
 // newLetter composes issue for list, as dated by the dispatch that began at
-// started.
+// started, and checks it.
 func (p *Press) newLetter(issue templates.Issue, title, list, mark string, started time.Time) (letter, error) {
 	l := letter{press: p, issue: issue, title: title, list: list, mark: mark}
+	l.domain = senderDomain(p.Sender.From.Address)
 	tokens := p.tokens(specimenRef, list)
 	specimen, err := l.message(dispatch.Delivery{
 		Edition: issue.Key, Ref: specimenRef, Address: specimenAddress, MessageID: "specimen", Started: started,
@@ -44,25 +46,31 @@ func (p *Press) newLetter(issue templates.Issue, title, list, mark string, start
 
 // Compose makes the letter out to the recipient of d: their address, their own
 // links, their Message-ID. Everything else is the same for all.
-func (l letter) Compose(d dispatch.Delivery) (mailer.Envelope, []byte, error) {
+func (l letter) Compose(buffer []byte, d *dispatch.Delivery) (mailer.Envelope, mailer.Wire, []byte, error) {
 	p := l.press
 	to, err := mailer.ParseAddress(d.Name, d.Address)
 	if err != nil {
-		return mailer.Envelope{}, nil, err
+		return mailer.Envelope{}, mailer.Wire{}, buffer, err
 	}
 	tokens := p.tokens(d.Ref, l.list)
-	raw, err := l.stencil.Compose(nil, mailer.Own{
-		To: to, ID: l.messageID(d), Unsubscribe: p.unsubscribeURL(tokens),
+	wire, buffer, err := l.stencil.Wire(buffer[:0], mailer.Own{
+		To: to, ID: d.MessageID + "@" + l.domain, Unsubscribe: p.unsubscribeURL(tokens),
 		Tokens: []string{tokens.unsubscribe, tokens.preferences},
-	})
-	if err == nil && p.Sender.Signer != nil {
-		raw, err = p.Sender.Signer.Sign(raw)
-	}
+	}, p.Sender.Signer)
 	if err != nil {
-		return mailer.Envelope{}, nil, err
+		return mailer.Envelope{}, mailer.Wire{}, buffer, err
 	}
 	sender, err := mailer.VERP(p.Sender.Bounces, p.Keys.Bounce(d.Ref, d.Edition.String()))
-	return mailer.Envelope{Sender: sender, Recipient: to.Address}, raw, err
+	return mailer.Envelope{Sender: sender, Recipient: to.Address}, wire, buffer, err
+}
+
+// raw returns the message that Compose makes, as it is before dots are doubled.
+func (l letter) raw(d dispatch.Delivery) (mailer.Envelope, []byte, error) {
+	envelope, wire, _, err := l.Compose(nil, &d)
+	if err != nil {
+		return envelope, nil, err
+	}
+	return envelope, wire.Raw(), nil
 }
 
 // message returns what d's recipient gets, as it is composed the long way.
@@ -77,7 +85,7 @@ func (l letter) message(d dispatch.Delivery) (mailer.Message, error) {
 	return mailer.Message{
 		From: p.Sender.From, ReplyTo: p.Sender.ReplyTo, To: to,
 		Subject: l.mark + l.issue.Subject, Date: d.Started.In(p.Publication.Zone),
-		ID:          l.messageID(d),
+		ID:          d.MessageID + "@" + l.domain,
 		ListID:      l.list + "." + senderDomain(p.Sender.From.Address),
 		ListName:    asciiPhrase(p.Publication.Name + " " + l.title),
 		ListArchive: p.Publication.Web + "/editions",
@@ -87,10 +95,6 @@ func (l letter) message(d dispatch.Delivery) (mailer.Message, error) {
 		Text:        text, HTML: html,
 		Boundary: "part-" + l.issue.SHA256()[:32],
 	}, nil
-}
-
-func (l letter) messageID(d dispatch.Delivery) string {
-	return d.MessageID + "@" + senderDomain(l.press.Sender.From.Address)
 }
 
 // tokens are what is one reader's own in the links of a mail.

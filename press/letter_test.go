@@ -29,7 +29,7 @@ func TestLetterIsWhatTheLongWayGives(t *testing.T) {
 				Edition: edition.Key{Date: sunday, Slot: "afternoon"}, Ref: ref, Address: ref + "@example.org", Name: name,
 				MessageID: "20260208." + ref, Started: p.now,
 			}
-			_, got, err := l.Compose(delivery)
+			_, got, err := l.raw(delivery)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -47,7 +47,7 @@ func TestLetterIsWhatTheLongWayGives(t *testing.T) {
 		}
 	}
 	bad := dispatch.Delivery{Edition: d.Edition.Key, Ref: "aaaaaaaaaaaaaaab", Address: "ada@example.org> ORCPT=x", MessageID: "1", Started: p.now}
-	if _, _, err := l.Compose(bad); err == nil {
+	if _, _, err := l.raw(bad); err == nil {
 		t.Error("an address with a parameter behind it was taken")
 	}
 }

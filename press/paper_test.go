@@ -98,7 +98,8 @@ func newPaper(t *testing.T, db *database.DB, readers ...string) *paper {
 		},
 		Dispatcher: &dispatch.Dispatcher{
 			Ledger:      dispatch.Ledger{DB: db, Now: p.clock},
-			Relay:       mailer.Relay{Host: server.Host(), Port: server.Port(), TLS: mailer.TLSNone},
+			Relays:      []dispatch.Relay{{Relay: mailer.Relay{Host: server.Host(), Port: server.Port(), TLS: mailer.TLSNone}}},
+			Journal:     t.TempDir(),
 			Connections: 2, Owner: "test:1", Log: log,
 		},
 	}

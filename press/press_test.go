@@ -13,7 +13,6 @@ import (
 
 	"github.com/robfig/cron/v3"
 
-	"github.com/zotpaper/zotpaper/dispatch"
 	"github.com/zotpaper/zotpaper/edition"
 	"github.com/zotpaper/zotpaper/intake"
 	"github.com/zotpaper/zotpaper/internal/database"
@@ -185,11 +184,13 @@ func TestEightAtOnceMakeOneEdition(t *testing.T) {
 		p := newPaper(t, db, "ada@example.org", "bo@example.org", "cy@example.org")
 		p.desk.file(p.now.Add(-time.Hour), "one", "two")
 		var wg sync.WaitGroup
-		for range 8 {
+		for i := range 8 {
 			wg.Go(func() {
-				_, err := p.send(sunday)
-				var busy *dispatch.BusyError
-				if err != nil && !errors.Is(err, ErrComplete) && !errors.As(err, &busy) {
+				q := *p.Press
+				d := *p.Dispatcher
+				d.Owner = fmt.Sprintf("test:%d", i)
+				q.Dispatcher = &d
+				if _, err := q.Send(t.Context(), q.Slots[0], sunday, "test", nil); err != nil && !errors.Is(err, ErrComplete) {
 					t.Errorf("Send: %v", err)
 				}
 			})

@@ -26,7 +26,7 @@ func (p *Press) Specimen(issue templates.Issue, title, list string) (Specimen, e
 	if err != nil {
 		return Specimen{}, err
 	}
-	_, raw, err := l.Compose(d)
+	_, raw, err := l.raw(d)
 	if err != nil {
 		return Specimen{}, fmt.Errorf("specimen of %s: %w", issue.Key, err)
 	}
@@ -83,13 +83,13 @@ func (p *Press) TestSend(ctx context.Context, d Draft, to []string) ([]TestResul
 	for i, address := range to {
 		delivery := p.specimen(d.Edition.Key, address)
 		delivery.MessageID += fmt.Sprintf(".%d", i)
-		envelope, raw, err := l.Compose(delivery)
+		envelope, raw, err := l.raw(delivery)
 		if err != nil {
 			return nil, fmt.Errorf("test copy to %s: %w", address, err)
 		}
 		letters = append(letters, letterTo{envelope, raw})
 	}
-	conn, err := p.Dispatcher.Relay.Dial(ctx)
+	conn, err := p.dial(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("test %s: %w", d.Edition.Key, err)
 	}
@@ -108,4 +108,17 @@ func (p *Press) TestSend(ctx context.Context, d Draft, to []string) ([]TestResul
 		results = append(results, result)
 	}
 	return results, errors.Join(failed...)
+}
+
+// dial connects to the first mail server that is to be had.
+func (p *Press) dial(ctx context.Context) (*mailer.Conn, error) {
+	var errs []error
+	for _, relay := range p.Dispatcher.Relays {
+		conn, err := relay.Dial(ctx)
+		if err == nil {
+			return conn, nil
+		}
+		errs = append(errs, err)
+	}
+	return nil, errors.Join(errs...)
 }

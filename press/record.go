@@ -94,35 +94,80 @@ func (p *Press) Records(ctx context.Context, limit int) ([]Record, error) {
 }
 
 const selectIssue = `
-	SELECT subject, preheader, html, text, web, facts
+	SELECT number, subject, preheader, html, text, web, facts, sha256
 	FROM   issues
-	WHERE  edition_id = $1
-	ORDER  BY number DESC
+	WHERE  edition_id = $1 AND (number = $2 OR $2 = 0)
+	ORDER BY number DESC
 	LIMIT  1`
 
-// Issue returns the frozen issue of the edition called key, with what
-// edition.json says of it. It fails with ErrNotFound while nothing is frozen.
+// Issue returns the frozen issue of the edition called key, the latest if it
+// was replaced, with what edition.json says of it. It fails with ErrNotFound
+// while nothing is frozen.
 func (p *Press) Issue(ctx context.Context, key edition.Key) (templates.Issue, Facts, error) {
+	return p.IssueNumber(ctx, key, 0)
+}
+
+// IssueNumber is like Issue for the issue of that number: 1 is the first, 2 the
+// one that replaced it.
+func (p *Press) IssueNumber(ctx context.Context, key edition.Key, number int) (templates.Issue, Facts, error) {
 	r, err := p.Record(ctx, key)
 	if err != nil {
 		return templates.Issue{}, Facts{}, err
 	}
 	issue := templates.Issue{Key: key}
 	var facts Facts
-	var text string
-	err = p.DB.QueryRowContext(ctx, selectIssue, r.ID).
-		Scan(&issue.Subject, &issue.Preheader, &issue.HTML, &issue.Text, &issue.Web, &text)
+	var text, sum string
+	err = p.DB.QueryRowContext(ctx, selectIssue, r.ID, number).
+		Scan(&number, &issue.Subject, &issue.Preheader, &issue.HTML, &issue.Text, &issue.Web, &text, &sum)
 	if errors.Is(err, sql.ErrNoRows) {
 		err = fmt.Errorf("%w: it is not frozen", ErrNotFound)
 	}
 	if err == nil {
 		err = json.Unmarshal([]byte(text), &facts)
 	}
+	if err == nil && issue.SHA256() != sum {
+		err = fmt.Errorf("issue %d is not what was frozen: its SHA-256 is %s, was %s", number, issue.SHA256(), sum)
+	}
 	if err != nil {
 		return issue, facts, fmt.Errorf("issue of edition %s: %w", key, err)
 	}
 	issue.Cuts = facts.Cuts
 	return issue, facts, nil
+}
+
+const selectIssues = `
+	SELECT number, subject, sha256, frozen_at
+	FROM   issues
+	WHERE  edition_id = $1
+	ORDER  BY number`
+
+// An IssueRecord says of an issue which it is.
+type IssueRecord struct {
+	Number  int       `json:"number"`
+	Subject string    `json:"subject"`
+	SHA256  string    `json:"sha256"`
+	Frozen  time.Time `json:"frozen_at"`
+}
+
+// Issues returns the issues of an edition, the first one first. There are
+// several if it was replaced.
+func (p *Press) Issues(ctx context.Context, r Record) ([]IssueRecord, error) {
+	rows, err := p.DB.QueryContext(ctx, selectIssues, r.ID)
+	if err != nil {
+		return nil, fmt.Errorf("issues of edition %s: %w", r.Key, err)
+	}
+	defer rows.Close()
+	var list []IssueRecord
+	for rows.Next() {
+		var i IssueRecord
+		var frozen database.Time
+		if err := rows.Scan(&i.Number, &i.Subject, &i.SHA256, &frozen); err != nil {
+			return nil, fmt.Errorf("issues of edition %s: %w", r.Key, err)
+		}
+		i.Frozen = frozen.Time
+		list = append(list, i)
+	}
+	return list, rows.Err()
 }
 
 // A Transition is one step in an edition's life.

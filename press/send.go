@@ -15,7 +15,8 @@ import (
 type Dispatched struct {
 	Record Record
 	Tally  dispatch.Tally
-	Fresh  bool // it was frozen by this call, not before
+	Fresh  bool          // it was frozen by this call, not before
+	Freeze time.Duration // how long that took
 }
 
 // ErrComplete says that there is nothing left to do for an edition.
@@ -26,13 +27,17 @@ var ErrComplete = errors.New("every recipient has it")
 // when every recipient has an end.
 //
 // Called again it goes on where the last call stopped; nobody gets the edition
-// twice. It fails with a *HeldError if the edition does not go out, with a
-// *dispatch.BusyError while another process dispatches it, with ErrComplete if
-// it is complete already, and with a *StateError if an editor has stopped it.
+// twice; while other processes dispatch it, they share the work. A dispatch that
+// had stopped because we were refused is resumed. Send fails with a *HeldError
+// if the edition does not go out, with a *dispatch.HaltError if an editor has
+// paused it, with ErrComplete if it is complete already, and with a *StateError
+// if an editor has canceled it.
 //
-// progress, which may be nil, is told the tally about once a second.
-func (p *Press) Send(ctx context.Context, slot Slot, date edition.Date, who string, progress func(dispatch.Tally)) (Dispatched, error) {
+// progress, which may be nil, is told about once a second how far it is.
+func (p *Press) Send(ctx context.Context, slot Slot, date edition.Date, who string, progress func(dispatch.Progress)) (Dispatched, error) {
+	begun := p.Now()
 	r, fresh, err := p.frozen(ctx, slot, date, who)
+	froze := p.Now().Sub(begun)
 	if err != nil {
 		return Dispatched{Record: r}, err
 	}
@@ -40,9 +45,21 @@ func (p *Press) Send(ctx context.Context, slot Slot, date edition.Date, who stri
 		tally, err := p.Dispatcher.Ledger.Tally(ctx, r.ID)
 		return Dispatched{Record: r, Tally: tally}, errors.Join(fmt.Errorf("edition %s: %w", r.Key, ErrComplete), err)
 	}
+	if err := p.resumeStopped(ctx, r, who); err != nil {
+		return Dispatched{Record: r}, err
+	}
 	out, err := p.Dispatch(ctx, r, who, progress)
-	out.Fresh = fresh
+	if out.Fresh = fresh; fresh {
+		out.Freeze = froze
+	}
 	return out, err
+}
+
+// Frozen freezes the edition of slot on date, unless it is frozen already, and
+// returns it; [Press.Work] dispatches it. See Send for its errors.
+func (p *Press) Frozen(ctx context.Context, slot Slot, date edition.Date, who string) (Record, error) {
+	r, _, err := p.frozen(ctx, slot, date, who)
+	return r, err
 }
 
 // frozen returns the edition of slot on date, frozen; fresh says that this call
@@ -76,35 +93,33 @@ func (p *Press) frozen(ctx context.Context, slot Slot, date edition.Date, who st
 }
 
 // Dispatch delivers the frozen edition r to those who have not got it, and
-// returns when every recipient has an end. See Send for its errors.
-func (p *Press) Dispatch(ctx context.Context, r Record, who string, progress func(dispatch.Tally)) (Dispatched, error) {
+// returns when every recipient has an end. Several processes may do so at once.
+// See Send for its errors.
+func (p *Press) Dispatch(ctx context.Context, r Record, who string, progress func(dispatch.Progress)) (Dispatched, error) {
 	out := Dispatched{Record: r}
-	issue, _, err := p.Issue(ctx, r.Key)
-	if err != nil {
-		return out, err
-	}
-	// Composed and checked before any connection is opened: what is wrong with
-	// it would be wrong in every copy.
-	compose := func(started time.Time) (dispatch.Letter, error) {
-		return p.newLetter(issue, r.Title, r.List, "", started)
-	}
-	if _, err := compose(r.Frozen); err != nil {
-		return out, err
-	}
 	if r.State == edition.Frozen {
 		err := p.change(ctx, func(ctx context.Context, ch *change) (err error) {
 			out.Record, err = ch.move(ctx, r, edition.Dispatching, cause{who: who})
 			return err
 		})
-		// Another process may have been quicker by a moment; the dispatch's
-		// own lease decides who works on it.
+		// Another process may have been quicker by a moment, and works on it.
 		var late *StateError
 		if err != nil && !errors.As(err, &late) {
 			return out, err
 		}
 		out.Record.State = edition.Dispatching
 	}
-	out.Tally, err = p.Dispatcher.Run(ctx, r.Key, r.ID, compose, progress)
+	tally, err := p.Dispatcher.Run(ctx, dispatch.Assignment{
+		Edition: r.Key, EditionID: r.ID, Progress: progress,
+		Compose: func(ctx context.Context, number int, started time.Time) (dispatch.Letter, error) {
+			issue, _, err := p.IssueNumber(ctx, r.Key, number)
+			if err != nil {
+				return nil, err
+			}
+			return p.newLetter(issue, r.Title, r.List, "", started)
+		},
+	})
+	out.Tally = tally
 	if err != nil {
 		return out, err
 	}

@@ -120,7 +120,8 @@ func newPress(t *testing.T, db *database.DB, s *Server, now func() time.Time, lo
 		Sender: press.Sender{From: from, Bounces: "bounce@bounce.zotpaper.example"}, Keys: s.Keys,
 		Dispatcher: &dispatch.Dispatcher{
 			Ledger:      dispatch.Ledger{DB: db, Now: now},
-			Relay:       mailer.Relay{Host: inbox.Host(), Port: inbox.Port(), TLS: mailer.TLSNone},
+			Relays:      []dispatch.Relay{{Relay: mailer.Relay{Host: inbox.Host(), Port: inbox.Port(), TLS: mailer.TLSNone}}},
+			Journal:     t.TempDir(),
 			Connections: 1, Owner: "test", Log: log,
 		},
 	}

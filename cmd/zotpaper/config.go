@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -94,9 +95,25 @@ type SMTPConfig struct {
 	PasswordFile string        `mapstructure:"password_file" kind:"path"`
 	TLS          string        `mapstructure:"tls"` // mandatory, implicit or none
 	Connections  int           `mapstructure:"connections"`
-	Rate         int           `mapstructure:"rate"` // messages a second; 0: no limit
+	Rate         int           `mapstructure:"rate"`     // messages a second; 0: no limit
+	Messages     int           `mapstructure:"messages"` // over one connection at most; 0: no limit
 	Pipelining   bool          `mapstructure:"pipelining"`
 	Timeout      time.Duration `mapstructure:"timeout"`
+	Weight       int           `mapstructure:"weight"` // against those of the relays
+	Relays       []string      `mapstructure:"relays"` // further servers, as URLs
+
+	// Others is Relays, parsed.
+	Others []RelayConfig `mapstructure:"-"`
+}
+
+// A RelayConfig is a further mail server that takes part of the editions.
+type RelayConfig struct {
+	Host     string
+	Port     int
+	TLS      string
+	Username string
+	Password string
+	Weight   int
 }
 
 // A DKIMConfig says how to sign. With an empty Selector the relay signs and
@@ -136,6 +153,19 @@ type EditorsConfig struct {
 type LogConfig struct {
 	Level  string `mapstructure:"level"`  // debug, info, warn or error
 	Format string `mapstructure:"format"` // text or json
+}
+
+// journal returns the folder of the dispatch journal: beside the database if
+// that is a file, else beside the configuration, unless one is named.
+func (c *Config) journal() string {
+	const name = "journal"
+	switch file, ok := strings.CutPrefix(c.Database, "sqlite:"); {
+	case c.Dispatch.Journal != "":
+		return c.Dispatch.Journal
+	case ok:
+		return filepath.Join(filepath.Dir(file), name)
+	}
+	return resolve(name, c.File)
 }
 
 // Edition returns the publication as package edition knows it.

@@ -149,6 +149,8 @@ func (k *checker) smtp() {
 	k.within("smtp.port", s.Port, 1, 65535)
 	k.within("smtp.connections", s.Connections, 1, 256)
 	k.within("smtp.rate", s.Rate, 0, 100_000)
+	k.within("smtp.messages", s.Messages, 0, 1_000_000)
+	k.within("smtp.weight", s.Weight, 1, maxWeight)
 	k.duration("smtp.timeout", s.Timeout, time.Second, 15*time.Minute)
 	k.oneOf("smtp.tls", s.TLS, "mandatory", "implicit", "none")
 
@@ -157,6 +159,7 @@ func (k *checker) smtp() {
 	} else if s.PasswordFile != "" {
 		s.Password = k.password("smtp.password_file", s.PasswordFile)
 	}
+	k.relays()
 	switch {
 	case k.found.has("smtp.password_file"):
 	case s.Username != "" && s.Password == "":

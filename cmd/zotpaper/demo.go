@@ -74,7 +74,7 @@ func (a *app) demo(ctx context.Context, listen string, fixed bool, out string) (
 	}
 	defer func() { err = errors.Join(err, s.close(), s.inbox.Close()) }()
 	begun := a.now()
-	if s.sent, err = a.sendOrWait(ctx, s.newsroom, s.slot, s.press.Today(), nil); err != nil {
+	if s.sent, err = s.press.Send(ctx, s.slot, s.press.Today(), "demo", nil); err != nil {
 		return fmt.Errorf("demo: %w", err)
 	}
 	s.took = a.now().Sub(begun).Round(time.Millisecond)

@@ -32,7 +32,7 @@ func sampleSent(t *testing.T, signer *mailer.Signer) *sample {
 		s.inbox.Close()
 	})
 	s.press.Sender.Signer = signer
-	if s.sent, err = a.sendOrWait(t.Context(), s.newsroom, s.slot, s.press.Today(), nil); err != nil {
+	if s.sent, err = s.press.Send(t.Context(), s.slot, s.press.Today(), "test", nil); err != nil {
 		t.Fatal(err)
 	}
 	return s

@@ -22,6 +22,11 @@ command takes one and none is given, it is today's.`,
 		newEditionCheck(a),
 		newEditionTest(a),
 		newEditionSend(a),
+		newEditionPause(a),
+		newEditionResume(a),
+		newEditionCancel(a),
+		newEditionReplace(a),
+		newEditionRelease(a),
 	)
 	return cmd
 }

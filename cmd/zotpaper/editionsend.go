@@ -53,20 +53,15 @@ is lost, put it right and run the same command again.`,
 
 func (a *app) send(ctx context.Context, n *newsroom, s press.Slot, day edition.Date) error {
 	begun := a.now()
-	var bar *progress
-	tell := func(t dispatch.Tally) {
-		if bar == nil {
-			bar = a.progress("recipients", t.Recipients)
-		}
-		bar.set(t.Ended())
-	}
-	done, err := a.sendOrWait(ctx, n, s, day, tell)
-	if bar != nil {
-		bar.end()
-	}
+	bar := a.dispatchProgress()
+	done, err := n.press.Send(ctx, s, day, a.who(), bar.set)
+	bar.end()
 	var heldBack *press.HeldError
 	var stopped *press.StateError
+	var halted *dispatch.HaltError
 	switch {
+	case errors.As(err, &halted) && halted.State != dispatch.Stopped:
+		return held(fmt.Errorf(`%w; "zotpaper edition resume %s" lets it go on`, err, done.Record.Key))
 	case errors.As(err, &heldBack), errors.As(err, &stopped):
 		return held(err)
 	case err != nil && !errors.Is(err, press.ErrComplete):
@@ -76,7 +71,7 @@ func (a *app) send(ctx context.Context, n *newsroom, s press.Slot, day edition.D
 	if listErr != nil {
 		return listErr
 	}
-	result := sent{listed: l, Seconds: a.now().Sub(begun).Seconds(), Already: err != nil}
+	result := sent{listed: l, Seconds: a.now().Sub(begun).Seconds(), FreezeSeconds: done.Freeze.Seconds(), Already: err != nil}
 	if printErr := a.print(result); printErr != nil {
 		return printErr
 	}
@@ -86,36 +81,12 @@ func (a *app) send(ctx context.Context, n *newsroom, s press.Slot, day edition.D
 	return nil
 }
 
-// sendOrWait sends the edition. While another process is at work on it, it
-// waits: until that process has completed the edition, or has let go of it, by
-// itself or by dying.
-func (a *app) sendOrWait(ctx context.Context, n *newsroom, s press.Slot, day edition.Date, tell func(dispatch.Tally)) (press.Dispatched, error) {
-	told := false
-	for {
-		done, err := n.press.Send(ctx, s, day, a.who(), tell)
-		var busy *dispatch.BusyError
-		if !errors.As(err, &busy) {
-			return done, err
-		}
-		if !told {
-			told = true
-			a.note("%s is at work on this edition, or was until it died; waiting for it", busy.Owner)
-		}
-		timer := time.NewTimer(time.Second)
-		select {
-		case <-ctx.Done():
-			timer.Stop()
-			return done, ctx.Err()
-		case <-timer.C:
-		}
-	}
-}
-
 // A sent is what became of an edition that was sent.
 type sent struct {
 	listed
-	Seconds float64 `json:"seconds"`
-	Already bool    `json:"already"` // it was complete before
+	Seconds       float64 `json:"seconds"`
+	FreezeSeconds float64 `json:"freeze_seconds"` // of these, for fixing issue and recipients; 0: they were fixed before
+	Already       bool    `json:"already"`        // it was complete before
 }
 
 func (s sent) WriteText(w io.Writer) error {

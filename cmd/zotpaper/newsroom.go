@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -103,15 +104,12 @@ func newPress(n *newsroom, now func() time.Time) (*press.Press, error) {
 		Sender:      sender,
 		Keys:        n.keys,
 		Dispatcher: &dispatch.Dispatcher{
-			Ledger: dispatch.Ledger{DB: n.db, Now: now},
-			Relay: mailer.Relay{
-				Host: c.SMTP.Host, Port: c.SMTP.Port, TLS: mailer.TLSMode(c.SMTP.TLS),
-				Username: c.SMTP.Username, Password: c.SMTP.Password, Timeout: c.SMTP.Timeout, Pipelining: c.SMTP.Pipelining,
-				HELO: localName(),
-			},
+			Ledger:      dispatch.Ledger{DB: n.db, Now: now, Batch: c.Dispatch.Batch},
+			Relays:      relays(c),
 			Connections: c.SMTP.Connections, Rate: c.SMTP.Rate,
 			OnInDoubt: dispatch.InDoubt(c.Dispatch.OnInDoubt),
-			Owner:     fmt.Sprintf("%s:%d", localName(), os.Getpid()),
+			Owner:     owner(),
+			Journal:   c.journal(),
 			Log:       n.log,
 		},
 	}
@@ -133,6 +131,30 @@ func newSender(c *Config) (press.Sender, error) {
 		}
 	}
 	return sender, nil
+}
+
+// relays returns the mail servers that take the editions.
+func relays(c *Config) []dispatch.Relay {
+	s := c.SMTP
+	first := mailer.Relay{
+		Host: s.Host, Port: s.Port, TLS: mailer.TLSMode(s.TLS), Username: s.Username, Password: s.Password,
+		Timeout: s.Timeout, Pipelining: s.Pipelining, Messages: s.Messages, HELO: localName(),
+	}
+	list := []dispatch.Relay{{Relay: first, Weight: s.Weight}}
+	for _, other := range s.Others {
+		r := first
+		r.Host, r.Port, r.TLS = other.Host, other.Port, mailer.TLSMode(other.TLS)
+		r.Username, r.Password = other.Username, other.Password
+		list = append(list, dispatch.Relay{Relay: r, Weight: other.Weight})
+	}
+	return list
+}
+
+// owner names this process in the ledger: no other bears the name, also not
+// one that gets its number when it is gone.
+func owner() string {
+	const letters = 6
+	return fmt.Sprintf("%s:%d:%s", localName(), os.Getpid(), strings.ToLower(rand.Text()[:letters]))
 }
 
 // localName returns what this machine calls itself, to mail servers and in the

@@ -32,6 +32,7 @@ type progress struct {
 
 	mu    sync.Mutex
 	done  int
+	note  string // said after the count
 	begun time.Time
 	drawn time.Time
 	wide  int // columns the bar took when last drawn
@@ -69,6 +70,13 @@ func (p *progress) set(done int) {
 	}
 }
 
+// say sets what is said after the count, such as ", 3 deferred".
+func (p *progress) say(note string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.note = note
+}
+
 // end takes the bar off the screen, so that what is printed next begins at the
 // left. Afterwards p must not be used.
 func (p *progress) end() {
@@ -80,7 +88,7 @@ func (p *progress) end() {
 }
 
 func (p *progress) draw() {
-	text := fmt.Sprintf("%s %d of %d%s", p.what, p.done, p.total, p.remaining())
+	text := fmt.Sprintf("%s %d of %d%s%s", p.what, p.done, p.total, p.note, p.remaining())
 	if !p.bar {
 		fmt.Fprintln(p.w, text)
 		return

@@ -59,6 +59,7 @@ Exit status: 0 done, 1 failed, 2 wrong use, 3 held or nothing to do.`,
 		newEdition(a),
 		newSubscribers(a),
 		newServe(a),
+		newWork(a),
 	)
 	register(root, "Look after it:",
 		newConfig(a),

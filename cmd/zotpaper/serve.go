@@ -70,7 +70,8 @@ func (n *newsroom) serve(ctx context.Context, l net.Listener) error {
 			stop(err)
 		}
 	})
-	running.Go(func() { n.resume(ctx) })
+	// What is frozen is dispatched from here, whoever froze it and when.
+	running.Go(func() { n.press.Work(ctx, "schedule") })
 	for _, s := range n.press.Slots {
 		running.Go(func() { n.keepTime(ctx, s) })
 	}
@@ -79,27 +80,6 @@ func (n *newsroom) serve(ctx context.Context, l net.Listener) error {
 		return err
 	}
 	return nil
-}
-
-// resume goes on with editions that were frozen and are not complete.
-func (n *newsroom) resume(ctx context.Context) {
-	const lookBack = 100 // editions
-	records, err := n.press.Records(ctx, lookBack)
-	if err != nil {
-		n.log.Error("cannot look for unfinished editions", "error", err)
-		return
-	}
-	for _, r := range records {
-		if r.State != edition.Frozen && r.State != edition.Dispatching {
-			continue
-		}
-		slot, err := n.press.Slot(r.Key.Slot)
-		if err != nil {
-			n.log.Error("cannot go on with an edition", "edition", r.Key.String(), "error", err)
-			continue
-		}
-		n.sendScheduled(ctx, slot, r.Key.Date)
-	}
 }
 
 // keepTime sends each edition of s at its time.
@@ -116,7 +96,7 @@ func (n *newsroom) keepTime(ctx context.Context, s press.Slot) {
 		if !n.sleepUntil(ctx, next) {
 			return
 		}
-		n.sendScheduled(ctx, s, edition.DateOf(next, zone))
+		n.freezeScheduled(ctx, s, edition.DateOf(next, zone))
 	}
 }
 
@@ -132,7 +112,7 @@ func (n *newsroom) catchUp(ctx context.Context, s press.Slot) {
 		_, err := n.press.Record(ctx, edition.Key{Date: date, Slot: s.ID})
 		if errors.Is(err, press.ErrNotFound) {
 			n.log.Info("sending an edition late: nothing ran at its time", "slot", s.ID, "due", cutoff.Format(time.RFC3339))
-			n.sendScheduled(ctx, s, date)
+			n.freezeScheduled(ctx, s, date)
 		}
 		return // only the newest one: nobody wants two papers at once
 	}
@@ -157,26 +137,26 @@ func (n *newsroom) sleepUntil(ctx context.Context, t time.Time) bool {
 	}
 }
 
-// retryEvery is how long serve waits before it goes on with an edition whose
-// dispatch stopped.
+// retryEvery is how long serve waits before it tries again to freeze an
+// edition.
 const retryEvery = time.Minute
 
-// sendScheduled sends the edition of s on date, and tries again while it is
-// stopped by something that may pass.
-func (n *newsroom) sendScheduled(ctx context.Context, s press.Slot, date edition.Date) {
+// freezeScheduled freezes the edition of s on date, which has it dispatched,
+// and tries again while that fails for a reason that may pass.
+func (n *newsroom) freezeScheduled(ctx context.Context, s press.Slot, date edition.Date) {
 	key := edition.Key{Date: date, Slot: s.ID}
 	for ctx.Err() == nil {
-		_, err := n.press.Send(ctx, s, date, "schedule", nil)
+		_, err := n.press.Frozen(ctx, s, date, "schedule")
 		var heldBack *press.HeldError
 		var stopped *press.StateError
 		switch {
-		case err == nil, errors.Is(err, press.ErrComplete), ctx.Err() != nil:
+		case err == nil, ctx.Err() != nil:
 			return
 		case errors.As(err, &heldBack), errors.As(err, &stopped):
 			n.log.Warn("an edition does not go out", "edition", key.String(), "error", err)
 			return
 		}
-		n.log.Error("an edition is not complete; trying again", "edition", key.String(), "in", retryEvery.String(), "error", err)
+		n.log.Error("an edition is not frozen; trying again", "edition", key.String(), "in", retryEvery.String(), "error", err)
 		if !n.sleepUntil(ctx, n.press.Now().Add(retryEvery)) {
 			return
 		}

@@ -122,15 +122,15 @@ func TestCatchUp(t *testing.T) {
 			n, inbox := newServed(t, tt.start)
 			n.catchUp(t.Context(), n.press.Slots[0])
 			n.catchUp(t.Context(), n.press.Slots[0]) // never twice
-			want := 0
-			if tt.late {
-				want = 1
-			}
-			if got := len(inbox.Messages()); got != want {
-				t.Errorf("%d mails, want %d", got, want)
-			}
-			if _, err := n.press.Record(t.Context(), key); errors.Is(err, press.ErrNotFound) == tt.late {
+			r, err := n.press.Record(t.Context(), key)
+			if errors.Is(err, press.ErrNotFound) == tt.late {
 				t.Errorf("Record: error %v", err)
+			}
+			if !tt.late {
+				return
+			}
+			if _, err := n.press.Dispatch(t.Context(), r, "test", nil); err != nil || len(inbox.Messages()) != 1 {
+				t.Errorf("Dispatch: error %v, %d mails, want one", err, len(inbox.Messages()))
 			}
 		})
 	}
@@ -146,7 +146,22 @@ func TestServeGoesOnWithWhatWasFrozen(t *testing.T) {
 	if _, _, err := n.press.Freeze(t.Context(), d, "test"); err != nil {
 		t.Fatal(err)
 	}
-	n.resume(t.Context())
+	ctx, stop := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		n.press.Work(ctx, "test")
+	}()
+	if err := inbox.Wait(ctx, 1); err != nil {
+		t.Error(err)
+	}
+	for r, err := n.press.Record(ctx, d.Edition.Key); err != nil || r.State != edition.Complete; r, err = n.press.Record(ctx, d.Edition.Key) {
+		if ctx.Err() != nil {
+			break
+		}
+	}
+	stop()
+	<-done
 	if got := len(inbox.Messages()); got != 1 {
 		t.Errorf("%d mails, want one", got)
 	}

@@ -1,0 +1,72 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/zotpaper/zotpaper/dispatch"
+)
+
+// rateOver is the time over which the rate of a dispatch is taken: long enough
+// to be read, short enough to show that something has changed.
+const rateOver = 5 * time.Second
+
+// A dispatchBar shows how a dispatch goes: how many have it, how fast, who was
+// deferred or rejected, and how long it will take.
+type dispatchBar struct {
+	app  *app
+	bar  *progress // nil: nothing was told yet
+	seen []sighting
+}
+
+// A sighting is how many recipients had an end at a moment.
+type sighting struct {
+	at    time.Time
+	ended int
+}
+
+// dispatchProgress returns a bar for one dispatch. Its methods are called by
+// one goroutine at a time.
+func (a *app) dispatchProgress() *dispatchBar { return &dispatchBar{app: a} }
+
+// set shows p.
+func (b *dispatchBar) set(p dispatch.Progress) {
+	if b.bar == nil {
+		b.bar = b.app.progress("recipients", p.Recipients)
+	}
+	now := b.app.now()
+	b.seen = append(b.seen, sighting{now, p.Ended})
+	for len(b.seen) > 2 && now.Sub(b.seen[0].at) > rateOver {
+		b.seen = b.seen[1:]
+	}
+	b.bar.say(b.describe(p))
+	b.bar.set(p.Ended)
+}
+
+// describe returns what is said beside the count.
+func (b *dispatchBar) describe(p dispatch.Progress) string {
+	var s strings.Builder
+	if p.Sent != p.Ended {
+		fmt.Fprintf(&s, ", %d sent", p.Sent)
+	}
+	if p.Deferred > 0 {
+		fmt.Fprintf(&s, ", %d deferred", p.Deferred)
+	}
+	if p.Rejected > 0 {
+		fmt.Fprintf(&s, ", %d rejected", p.Rejected)
+	}
+	if first := b.seen[0]; len(b.seen) > 1 {
+		if gone := b.seen[len(b.seen)-1].at.Sub(first.at).Seconds(); gone > 0 && p.Ended > first.ended {
+			fmt.Fprintf(&s, ", %.0f/s", float64(p.Ended-first.ended)/gone)
+		}
+	}
+	return s.String()
+}
+
+// end takes the bar off the screen.
+func (b *dispatchBar) end() {
+	if b.bar != nil {
+		b.bar.end()
+	}
+}

@@ -1,0 +1,187 @@
+package dispatch
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/zotpaper/zotpaper/dispatch/journal"
+	"github.com/zotpaper/zotpaper/internal/database"
+)
+
+// InDoubt says what becomes of a delivery whose final dot was written and
+// whose reply was never read.
+type InDoubt string
+
+// The policies.
+const (
+	// Resend sends the message once more, with the same Message-ID: nobody is
+	// skipped, a reader may get two copies.
+	Resend InDoubt = "resend"
+	// Hold leaves the delivery to an editor: nobody gets two, a reader may
+	// have none.
+	Hold InDoubt = "hold"
+)
+
+// evidence is what is known of an earlier owner of a batch.
+type evidence struct {
+	left *journal.Left // its journal; nil: it is not on this machine, or not ours to read yet
+}
+
+func (e evidence) close() error {
+	if e.left == nil {
+		return nil
+	}
+	return e.left.Close()
+}
+
+func (e evidence) remove() error {
+	if e.left == nil {
+		return nil
+	}
+	return e.left.Remove()
+}
+
+// predecessor finds out whether b's owner is dead. It fails with a *busyError
+// if it is not. On this machine the lock on its journal tells at once; another
+// machine's counts as dead when its lease has run out.
+func (r *run) predecessor(b batch) (evidence, error) {
+	if b.owner == "" {
+		return evidence{}, nil
+	}
+	if b.owner == r.Owner {
+		return evidence{}, &busyError{b.owner, time.Second} // a job too many
+	}
+	left, err := journal.Find(r.Journal, b.journalID(r.editionID))
+	if err == nil {
+		return evidence{left}, nil
+	}
+	if !errors.Is(err, journal.ErrNone) && !errors.Is(err, journal.ErrAlive) {
+		return evidence{}, err
+	}
+	if wait := b.leaseUntil.Sub(r.clock()); wait > 0 {
+		return evidence{}, &busyError{b.owner, min(wait, 5*time.Second)}
+	}
+	return evidence{}, nil
+}
+
+const openDeliveries = `
+	SELECT   position, attempts, in_doubt
+	FROM     deliveries
+	WHERE    edition_id = $1 AND position BETWEEN $2 AND $3 AND state = 'sending' AND fence <= $4
+	ORDER BY position`
+
+const settleDeliveries = withEntries + `
+	UPDATE deliveries
+	SET    state = entry.state, next_attempt_at = entry.next_at, attempts = entry.attempts, in_doubt = entry.doubts,
+	       reply_code = entry.code, reply_enhanced = entry.enhanced, reply_text = entry.words,
+	       fence = entry.fence, changed_at = $3
+	FROM   entry
+	WHERE  deliveries.edition_id = entry.edition_id AND deliveries.position = entry.position
+	AND    deliveries.state = 'sending' AND deliveries.fence < entry.fence`
+
+// adopt settles, within tx, what earlier owners of b left in the state
+// sending. Their journal tells which of these were answered, which are in
+// doubt, and which had not begun. Without it all of them are in doubt.
+func (r *run) adopt(ctx context.Context, tx *sql.Tx, b batch, before evidence) error {
+	open, err := r.openDeliveries(ctx, tx, b)
+	if err != nil || len(open) == 0 {
+		return err
+	}
+	known, told, err := r.testimony(before, open)
+	if err != nil {
+		return err
+	}
+	doubtful := 0
+	var list entries
+	for position, row := range open {
+		e, begun := known[position]
+		switch {
+		case e.Ended:
+			if err := list.replay(position, e.Outcome, b.fence+1); err != nil {
+				return err
+			}
+		case begun || !told:
+			doubtful++
+			o := outcome{state: Pending}
+			if r.OnInDoubt == Hold {
+				o.state = Held
+			}
+			o.reply.Text = "no reply was read: the process that sent it died"
+			list.add(position, o, row.attempts+1, row.doubts+1, b.fence+1, b.number)
+		default:
+			list.add(position, outcome{state: Pending}, row.attempts, row.doubts, b.fence+1, b.number)
+		}
+	}
+	if _, err := tx.ExecContext(ctx, settleDeliveries, list.json(), r.editionID, database.Time{Time: r.Ledger.Now()}); err != nil {
+		return fmt.Errorf("settle what a dead process left: %w", err)
+	}
+	r.Log.Warn("a process died while sending", "edition", r.key.String(), "batch", b.number, "owner", b.owner,
+		"open", len(open), "in_doubt", doubtful, "policy", string(r.OnInDoubt))
+	return nil
+}
+
+// testimony returns what a dead process's journal says of its open deliveries.
+// told is false if it says nothing, because there is none or it is damaged; then
+// every one of them is in doubt.
+func (r *run) testimony(before evidence, open map[int64]openDelivery) (known map[int64]journal.Entry, told bool, err error) {
+	if before.left == nil {
+		return nil, false, nil
+	}
+	known = map[int64]journal.Entry{}
+	err = before.left.Each(func(e journal.Entry) error {
+		if _, ok := open[e.Position]; ok {
+			e.Outcome = append([]byte(nil), e.Outcome...)
+			known[e.Position] = e
+		}
+		return nil
+	})
+	var damaged *journal.DamagedError
+	if errors.As(err, &damaged) {
+		r.Log.Error("a journal is damaged; all that was under way counts as in doubt", "edition", r.key.String(), "error", err)
+		return nil, false, nil
+	}
+	if err != nil {
+		return nil, false, fmt.Errorf("journal of the process that died: %w", err)
+	}
+	return known, true, nil
+}
+
+// An openDelivery is one that an earlier owner left in the state sending.
+type openDelivery struct{ attempts, doubts int }
+
+func (r *run) openDeliveries(ctx context.Context, tx *sql.Tx, b batch) (map[int64]openDelivery, error) {
+	rows, err := tx.QueryContext(ctx, openDeliveries, r.editionID, b.first, b.last, b.fence)
+	if err != nil {
+		return nil, fmt.Errorf("look for what a dead process left: %w", err)
+	}
+	defer rows.Close()
+	open := map[int64]openDelivery{}
+	for rows.Next() {
+		var position int64
+		var d openDelivery
+		if err := rows.Scan(&position, &d.attempts, &d.doubts); err != nil {
+			return nil, fmt.Errorf("look for what a dead process left: %w", err)
+		}
+		open[position] = d
+	}
+	return open, rows.Err()
+}
+
+// replay adds an outcome as it stood in a journal, under a new fence.
+func (e *entries) replay(position int64, columns []byte, fence int64) error {
+	var fields []json.RawMessage
+	if err := json.Unmarshal(columns, &fields); err != nil || len(fields) != entryColumns {
+		return errors.Join(fmt.Errorf("journal: the outcome at position %d is not one", position), err)
+	}
+	fields[7] = fmt.Appendf(nil, "%d", fence)
+	text, err := json.Marshal(fields)
+	if err != nil {
+		return err
+	}
+	e.raw(position, text)
+	return nil
+}
