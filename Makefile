@@ -4,7 +4,7 @@ GO ?= go
 LINT_VERSION = v2.15.0
 export CGO_ENABLED = 0
 
-.PHONY: demo test check bench tools fuzz
+.PHONY: demo test check bench torture tools fuzz
 
 # demo runs the sample paper; it needs nothing but Go.
 demo:
@@ -26,6 +26,11 @@ check:
 # bench prints the figures of BENCHMARKS.md.
 bench:
 	$(GO) test -run '^$$' -bench . -benchmem ./...
+
+# torture kills the dispatching process at random moments, a hundred times on
+# each database, and counts what arrived.
+torture: tools
+	$(GO) run ./internal/torture kill -db sqlite,postgres -kills 100
 
 # fuzz gives every fuzz target half a minute.
 fuzz:

@@ -32,6 +32,7 @@ var allowed = map[string][]string{
 	"internal/database": {},
 	"internal/smtptest": {},
 	"internal/sink":     {},
+	"internal/torture":  {"internal/sink", "internal/database"},
 
 	// Only tests use these.
 	"internal/database/databasetest": {"internal/database"},

@@ -46,40 +46,31 @@ func hash(seed uint64, b []byte) uint64 {
 // that connections do not wait for each other.
 type readers [64]struct {
 	sync.Mutex
-	got   map[uint64]copies
-	tries map[uint64]int // temporary refusals so far, by recipient and lottery
-}
-
-// copies are the messages to one recipient.
-type copies struct {
-	n     int32
-	other int32  // of these, with another Message-ID than the first
-	id    uint64 // hash of the first Message-ID
+	got   map[uint64]uint64 // hash of the first Message-ID
+	tries map[uint64]int    // temporary refusals so far, by recipient and lottery
 }
 
 func (r *readers) forget() {
 	for i := range r {
 		part := &r[i]
 		part.Lock()
-		part.got, part.tries = map[uint64]copies{}, map[uint64]int{}
+		part.got, part.tries = map[uint64]uint64{}, map[uint64]int{}
 		part.Unlock()
 	}
 }
 
-// got counts a message with a Message-ID to address.
-func (r *readers) got(address, id []byte) {
+// got counts a message with a Message-ID to address. It says whether it is the
+// first one, and whether it has another Message-ID than the first.
+func (r *readers) got(address, id []byte) (first, other bool) {
 	h, hashed := hash(0, address), hash(0, id)
 	part := &r[h%uint64(len(r))]
 	part.Lock()
 	defer part.Unlock()
-	c := part.got[h]
-	if c.n == 0 {
-		c.id = hashed
-	} else if c.id != hashed {
-		c.other++
+	known, ok := part.got[h]
+	if !ok {
+		part.got[h] = hashed
 	}
-	c.n++
-	part.got[h] = c
+	return !ok, ok && known != hashed
 }
 
 // try counts a temporary refusal of address, and says whether one is due:
@@ -94,22 +85,6 @@ func (r *readers) try(l lottery, address []byte, limit int) bool {
 	}
 	part.tries[h]++
 	return true
-}
-
-// tally counts recipients, messages beyond the first to one of them, and those
-// with another Message-ID than the first.
-func (r *readers) tally() (recipients, duplicates, others int64) {
-	for i := range r {
-		part := &r[i]
-		part.Lock()
-		recipients += int64(len(part.got))
-		for _, c := range part.got {
-			duplicates += int64(c.n - 1)
-			others += int64(c.other)
-		}
-		part.Unlock()
-	}
-	return recipients, duplicates, others
 }
 
 // fields returns the values of To and Message-ID, folded as they came; nil if

@@ -160,6 +160,7 @@ func (s *Server) closeLedger() error {
 // counts are what happened since the start or the last Reset.
 type counts struct {
 	connections, messages, bytes           atomic.Int64
+	recipients, duplicates, otherIDs       atomic.Int64
 	later, refused, cut, dropped           atomic.Int64
 	handshakes, misaddressed, broken       atomic.Int64
 	first, last, mark, resumed, unrecorded atomic.Int64
@@ -194,11 +195,11 @@ func (s *Server) Stats() Stats {
 	st := Stats{
 		Messages: c.messages.Load(), Bytes: c.bytes.Load(),
 		First: c.first.Load(), Last: c.last.Load(), Resumed: c.resumed.Load(),
+		Recipients: c.recipients.Load(), Duplicates: c.duplicates.Load(), OtherIDs: c.otherIDs.Load(),
 		Strays: c.misaddressed.Load(), Connections: c.connections.Load(), Handshakes: c.handshakes.Load(),
 		Later: c.later.Load(), Refused: c.refused.Load(), Cuts: c.cut.Load(), Dropped: c.dropped.Load(),
 		Broken: c.broken.Load(), Unrecorded: c.unrecorded.Load(), CPU: processorTime().Seconds(),
 	}
-	st.Recipients, st.Duplicates, st.OtherIDs = s.readers.tally()
 	s.mu.Lock()
 	st.Open = len(s.open)
 	s.mu.Unlock()
@@ -218,7 +219,7 @@ func (s *Server) Mark() {
 func (s *Server) Reset() {
 	c := &s.counts
 	for _, n := range []*atomic.Int64{
-		&c.messages, &c.bytes, &c.later, &c.refused, &c.cut, &c.dropped, &c.handshakes,
+		&c.messages, &c.bytes, &c.recipients, &c.duplicates, &c.otherIDs, &c.later, &c.refused, &c.cut, &c.dropped, &c.handshakes,
 		&c.misaddressed, &c.broken, &c.first, &c.last, &c.resumed, &c.unrecorded,
 	} {
 		n.Store(0)

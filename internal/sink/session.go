@@ -231,7 +231,15 @@ func (x *session) deliver(message []byte) error {
 			x.s.counts.unrecorded.Add(1)
 			return err
 		}
-		x.s.readers.got(r, id)
+		switch first, other := x.s.readers.got(r, id); {
+		case first:
+			x.s.counts.recipients.Add(1)
+		case other:
+			x.s.counts.otherIDs.Add(1)
+			fallthrough
+		default:
+			x.s.counts.duplicates.Add(1)
+		}
 		if !bytes.Contains(to, r) {
 			x.s.counts.misaddressed.Add(1)
 		}
