@@ -23,9 +23,10 @@ check:
 	$(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(LINT_VERSION) run ./...
 	$(GO) test -count=1 -run 'TestImport' .
 
-# bench prints the figures of BENCHMARKS.md.
+# bench prints the figures of BENCHMARKS.md, in about a quarter of an hour.
 bench:
 	$(GO) test -run '^$$' -bench . -benchmem ./...
+	$(GO) run ./internal/torture bench
 
 # torture kills the dispatching process at random moments, a hundred times on
 # each database, and counts what arrived.

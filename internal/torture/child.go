@@ -153,3 +153,10 @@ func (p *paper) show(ctx context.Context, n int) (shown, error) {
 func (p *paper) sendArgs(n int) []string {
 	return []string{"--config", p.config(0), "--json", "edition", "send", "--slot", slot(n), "--date", p.date}
 }
+
+// knowsWork says whether zotpaper has the command work.
+func (p *paper) knowsWork(ctx context.Context) bool {
+	// Help on a command that is not there is help on all commands.
+	c, err := p.run(ctx, "work", "--help")
+	return err == nil && bytes.Contains(c.out.Bytes(), []byte("zotpaper work"))
+}

@@ -113,10 +113,8 @@ func (s *shop) siegeOn(ctx context.Context, database string, p plan) (r result, 
 	if err != nil {
 		return r, err
 	}
-	if p.workers > 0 {
-		if _, err := paper.run(ctx, "work", "--help"); err != nil {
-			return r, errors.Join(errors.New("this zotpaper has no command work"), err)
-		}
+	if p.workers > 0 && !paper.knowsWork(ctx) {
+		return r, errors.New("this zotpaper has no command work")
 	}
 	g := &siege{plan: p, paper: paper, result: &r, random: rand.New(rand.NewPCG(p.seed, p.seed))}
 	return r, errors.Join(g.run(ctx), paper.remove())
