@@ -4,7 +4,7 @@ GO ?= go
 LINT_VERSION = v2.15.0
 export CGO_ENABLED = 0
 
-.PHONY: demo test check bench tools fuzz
+.PHONY: demo test check bench torture tools fuzz
 
 # demo runs the sample paper; it needs nothing but Go.
 demo:
@@ -23,9 +23,15 @@ check:
 	$(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(LINT_VERSION) run ./...
 	$(GO) test -count=1 -run 'TestImport' .
 
-# bench prints the figures of BENCHMARKS.md.
+# bench prints the figures of BENCHMARKS.md, in about a quarter of an hour.
 bench:
 	$(GO) test -run '^$$' -bench . -benchmem ./...
+	$(GO) run ./internal/torture bench
+
+# torture kills the dispatching process at random moments, a hundred times on
+# each database, and counts what arrived.
+torture: tools
+	$(GO) run ./internal/torture kill -db sqlite,postgres -kills 100
 
 # fuzz gives every fuzz target half a minute.
 fuzz:

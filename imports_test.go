@@ -32,6 +32,8 @@ var allowed = map[string][]string{
 	".":                 {},
 	"internal/database": {},
 	"internal/smtptest": {},
+	"internal/sink":     {},
+	"internal/torture":  {"internal/sink", "internal/database"},
 
 	// Only tests use these.
 	"internal/database/databasetest": {"internal/database"},
@@ -40,7 +42,7 @@ var allowed = map[string][]string{
 }
 
 // forTests may be imported by the tests of any package, and by nothing else.
-var forTests = []string{"internal/database/databasetest", "internal/browsertest", "internal/emltest", "internal/smtptest"}
+var forTests = []string{"internal/database/databasetest", "internal/browsertest", "internal/emltest", "internal/smtptest", "internal/sink"}
 
 func TestImports(t *testing.T) {
 	seen := map[string]bool{}
