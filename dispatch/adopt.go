@@ -111,9 +111,9 @@ func (r *run) adopt(ctx context.Context, tx *sql.Tx, b batch, before evidence) e
 				o.state = Held
 			}
 			o.reply.Text = "no reply was read: the process that sent it died"
-			list.add(position, o, row.attempts+1, row.doubts+1, b.fence+1, b.number)
+			list.add(position, o, row.attempts+1, row.doubts+1, b.fence+1)
 		default:
-			list.add(position, outcome{state: Pending}, row.attempts, row.doubts, b.fence+1, b.number)
+			list.add(position, outcome{state: Pending}, row.attempts, row.doubts, b.fence+1)
 		}
 	}
 	if _, err := tx.ExecContext(ctx, settleDeliveries, list.json(), r.editionID, database.Time{Time: r.Ledger.Now()}); err != nil {
@@ -177,7 +177,7 @@ func (e *entries) replay(position int64, columns []byte, fence int64) error {
 	if err := json.Unmarshal(columns, &fields); err != nil || len(fields) != entryColumns {
 		return errors.Join(fmt.Errorf("journal: the outcome at position %d is not one", position), err)
 	}
-	fields[7] = fmt.Appendf(nil, "%d", fence)
+	fields[1] = fmt.Appendf(nil, "%d", fence)
 	text, err := json.Marshal(fields)
 	if err != nil {
 		return err

@@ -211,7 +211,7 @@ func (r *run) load(ctx context.Context, tx *sql.Tx, s *share) ([]*Delivery, erro
 			continue
 		}
 		d.Attempts++
-		d.MessageID = messageID(r.key, d.Issue, d.Ref)
+		d.MessageID = r.names.messageID(d.Issue, d.Ref)
 		due = append(due, d)
 	}
 	return due, rows.Err()

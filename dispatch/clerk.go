@@ -161,9 +161,10 @@ const recordAndTake = withEntries + `
 	WHERE  deliveries.edition_id = entry.edition_id AND deliveries.position = entry.position
 	AND    CASE WHEN entry.state = 'sending'
 	       THEN (deliveries.state IN ('pending', 'deferred') OR deliveries.state = 'sending' AND deliveries.fence = entry.fence)
-	            AND EXISTS (SELECT 1 FROM batches JOIN dispatches ON dispatches.edition_id = batches.edition_id
-	                        WHERE batches.edition_id = $2 AND batches.number = entry.batch
-	                        AND   batches.fence = entry.fence AND dispatches.state = 'running')
+	            AND (SELECT state FROM dispatches WHERE dispatches.edition_id = $2) = 'running'
+	            AND entry.fence = (SELECT fence FROM batches
+	                               WHERE batches.edition_id = $2 AND batches.number = (entry.position - 1) /
+	                                     (SELECT size FROM dispatches WHERE dispatches.edition_id = $2) + 1)
 	            AND EXISTS (SELECT 1 FROM mailable
 	                        WHERE mailable.list = $4 AND mailable.subscriber_id = deliveries.subscriber_id)
 	       ELSE deliveries.fence = entry.fence AND deliveries.state IN ('sending', entry.state)
@@ -215,7 +216,8 @@ const inspectEntries = withEntries + `
 	       CASE WHEN EXISTS (SELECT 1 FROM mailable
 	                         WHERE mailable.list = $3 AND mailable.subscriber_id = deliveries.subscriber_id)
 	            THEN 1 ELSE 0 END,
-	       COALESCE((SELECT fence FROM batches WHERE batches.edition_id = $2 AND batches.number = entry.batch), 0)
+	       COALESCE((SELECT fence FROM batches WHERE batches.edition_id = $2 AND batches.first_position <= entry.position
+	                 AND   batches.last_position >= entry.position), 0)
 	FROM   entry
 	JOIN   deliveries ON deliveries.edition_id = entry.edition_id AND deliveries.position = entry.position`
 

@@ -31,8 +31,9 @@ type letter struct {
 type conversation struct {
 	run     *run
 	line    *line
-	request request   // to the clerk, with outcomes to record
-	buffers [2][]byte // letters are made in turns
+	whole   context.Context // does not end: a message that has begun is finished
+	request request         // to the clerk, with outcomes to record
+	buffers [2][]byte       // letters are made in turns
 	turn    int
 	columns []byte
 }
@@ -54,7 +55,7 @@ func (r *run) deliverAll(ctx context.Context) error {
 		if l == nil {
 			continue
 		}
-		c := &conversation{run: r, line: l}
+		c := &conversation{run: r, line: l, whole: context.WithoutCancel(ctx)}
 		err = c.deliver(ctx)
 		r.hangUp(l)
 		if err != nil {
@@ -210,7 +211,7 @@ func (c *conversation) open(ctx context.Context, l *letter) (*letter, error) {
 		return nil, r.refusedBy(c.line.ship, &mailer.ReplyError{Command: "MAIL", Reply: mailer.Reply{Code: 552, Enhanced: "5.3.4",
 			Text: "the edition is larger than the server takes"}})
 	}
-	if err := c.line.Open(context.WithoutCancel(ctx), l.envelope); err != nil {
+	if err := c.line.Open(c.whole, l.envelope); err != nil {
 		return nil, c.judged(l, err)
 	}
 	return l, nil
@@ -239,7 +240,7 @@ func (c *conversation) handOver(ctx context.Context, l *letter) (*letter, error)
 	if next != nil {
 		envelope = &next.envelope
 	}
-	result := c.line.Deliver(context.WithoutCancel(ctx), l.wire, envelope)
+	result := c.line.Deliver(c.whole, l.wire, envelope)
 	stop = errors.Join(stop, c.handedOver(l, result))
 	if next == nil {
 		return nil, stop

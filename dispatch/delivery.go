@@ -2,9 +2,7 @@ package dispatch
 
 import (
 	"crypto/sha256"
-	"encoding/base32"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/zotpaper/zotpaper/edition"
@@ -56,24 +54,39 @@ type Letter interface {
 	Compose(buffer []byte, d *Delivery) (mailer.Envelope, mailer.Wire, []byte, error)
 }
 
-// messageID returns the left part of the Message-ID of key's issue to the
-// subscriber behind ref. It is a function of these alone, so that an attempt
-// after a crash bears the name of the one before and a mail program can fold
-// both into one. An issue that replaces another has names of its own, or the
-// program would fold the correction away.
-func messageID(key edition.Key, issue int, ref string) string {
+// A naming gives the messages of one edition their names.
+//
+// A name is a function of edition, issue and subscriber alone, so that an
+// attempt after a crash bears the name of the one before and a mail program can
+// fold both into one. An issue that replaces another has names of its own, or
+// the program would fold the correction away.
+type naming struct {
+	prefix string // of every name
+	seed   string
+}
+
+func newNaming(key edition.Key) naming {
+	return naming{prefix: key.Date.Compact() + ".", seed: "message-id\x00" + key.String() + "\x00"}
+}
+
+// nameEncoding writes 10 bytes as 16 letters and digits.
+const nameEncoding = "abcdefghijklmnopqrstuvwxyz234567"
+
+// messageID returns the left part of the Message-ID of an issue to the
+// subscriber behind ref.
+func (n naming) messageID(issue int, ref string) string {
 	var b [128]byte
-	text := append(b[:0], "message-id\x00"...)
-	text = append(text, key.String()...)
-	text = append(text, 0)
-	text = append(text, ref...)
+	text := append(append(b[:0], n.seed...), ref...)
 	if issue > 1 {
-		text = append(text, 0)
-		text = strconv.AppendInt(text, int64(issue), 10)
+		text = strconv.AppendInt(append(text, 0), int64(issue), 10)
 	}
 	sum := sha256.Sum256(text)
-	name := base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(sum[:10])
-	return key.Date.Compact() + "." + strings.ToLower(name)
+	name := append(b[:0], n.prefix...)
+	for bits := 0; bits < 80; bits += 5 {
+		five := uint16(sum[bits/8])<<8 | uint16(sum[bits/8+1])
+		name = append(name, nameEncoding[five>>(11-bits%8)&31])
+	}
+	return string(name)
 }
 
 // A Tally counts the recipients of one edition by the state of their delivery.

@@ -83,7 +83,7 @@ const startDispatch = `
 // newRun begins the dispatch of a, unless it was halted.
 func (d *Dispatcher) newRun(ctx context.Context, a Assignment) (*run, error) {
 	r := &run{
-		Dispatcher: d, key: a.Edition, editionID: a.EditionID, compose: a.Compose, tell: a.Progress,
+		Dispatcher: d, key: a.Edition, names: newNaming(a.Edition), editionID: a.EditionID, compose: a.Compose, tell: a.Progress,
 		queue: newQueue(), letters: map[int]Letter{}, shares: map[*share]bool{},
 		fleet: newFleet(d.Relays, d.Ledger.Now),
 	}

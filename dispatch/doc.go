@@ -14,22 +14,47 @@
 //	   └──────────────────> expired       the edition is too old to try again
 //	pending ──> suppressed                no longer to be mailed
 //	pending ──> unrenderable              no message could be composed
+//	pending ──> canceled                  an editor canceled the edition
 //
 // A dispatch is complete when every recipient has an end: recipients = sent +
-// rejected + suppressed + expired + unrenderable + held. [Tally.Complete] says
-// so from the rows themselves, never because a queue is empty.
+// rejected + suppressed + expired + unrenderable + held, and canceled if it
+// was. [Tally.Complete] says so from the rows themselves, never because a queue
+// is empty.
 //
-// # What a crash leaves behind
+// # Batches
 //
-// A row is committed as sending before its SMTP conversation begins, and its
-// outcome before the same connection begins another; the connections share
-// transactions, see clerk. A process that dies leaves at most one row in the
-// state sending for each of its connections. Whoever takes the dispatch
-// over, told by an expired lease that the owner is gone, finds them in doubt:
-// the server may have taken the message. [InDoubt] says what happens then;
-// if the message is sent again it has the same Message-ID.
+// The recipients are divided into batches. Each has a job in River's queue,
+// which carries it to one of the processes at work, on this machine or others.
+// Whoever takes a batch gets a number for it, the fence, and a lease; an
+// outcome is accepted only under the fence that its delivery was taken with. A
+// process that was merely asleep while its lease ran out can change nothing when
+// it wakes up.
 //
-// Every owner gets a number, the fence, and every outcome is written on
-// condition that the row still bears it. A process that was merely asleep
-// while its lease ran out can change nothing when it wakes up.
+// To take a delivery is one statement, which marks it as sending and asks
+// whether the reader may still be mailed, the batch is still ours, and nobody
+// has halted the dispatch. The connections of a process share such statements,
+// see clerk.
+//
+// # The journal, and what a crash leaves behind
+//
+// Beside each batch that it holds, a process keeps a journal on local disk: a
+// record before the final dot of a message, and one after the reply. What the
+// ledger says is as old as its last statement; the journal says what was under
+// way at the moment of death. Whoever takes the batch over, on the same machine
+// at once since the lock on the journal went with the process, settles by it:
+// answered deliveries get their outcome, those that had not begun are made as if
+// nothing had been, and those with a dot and no reply are in doubt, one for each
+// connection at most. [InDoubt] says what happens to them; if the message is
+// sent again it has the same Message-ID.
+//
+// A machine that is lost takes its journals with it. Then all that its
+// processes had taken counts as in doubt, two deliveries for each connection at
+// most.
+//
+// # Trouble
+//
+// A refusal of us rather than of a recipient stops the dispatch for every
+// process, see [StopError]; nobody is suppressed over it. A disk that is full
+// and a database that is locked or away stop the mail, not the dispatch: it
+// goes on by itself.
 package dispatch

@@ -19,11 +19,12 @@ type outcome struct {
 	reply   mailer.Reply
 }
 
-// entries are changes to the ledger, by position: one JSON object of arrays,
-// which json_each lists alike on both databases. The columns of an array are
+// entries are changes to the ledger, by position: one JSON object, which
+// json_each lists alike on both databases. A number is a delivery to be taken,
+// under that fence; an array is an outcome, with the columns
 //
-//	0 state, 1 next attempt, 2 attempts, 3 in doubt, 4 reply code, 5 its
-//	enhanced status, 6 its text, 7 fence, 8 batch
+//	0 state, 1 fence, 2 attempts, 3 in doubt, 4 reply code, 5 its enhanced
+//	status, 6 its text, 7 next attempt
 //
 // The journal keeps an outcome in the same form.
 type entries struct {
@@ -35,16 +36,22 @@ type entries struct {
 // so that each entry looks its delivery up; left to itself, SQLite reads all
 // deliveries of the edition and compares each with every entry.
 const withEntries = `
-	WITH entry AS MATERIALIZED (
-	     SELECT CAST($2 AS BIGINT) AS edition_id, CAST(key AS BIGINT) AS position,
-	            value ->> 0 AS state, value ->> 1 AS next_at, CAST(value ->> 2 AS BIGINT) AS attempts,
-	            CAST(value ->> 3 AS BIGINT) AS doubts, CAST(value ->> 4 AS BIGINT) AS code,
-	            value ->> 5 AS enhanced, value ->> 6 AS words,
-	            CAST(value ->> 7 AS BIGINT) AS fence, CAST(value ->> 8 AS BIGINT) AS batch
-	     FROM   json_each($1))`
+	WITH change AS MATERIALIZED (
+	     SELECT CAST(key AS BIGINT) AS position, value, value ->> 0 AS state
+	     FROM   json_each($1)),
+	entry AS MATERIALIZED (
+	     SELECT CAST($2 AS BIGINT) AS edition_id, position, COALESCE(state, 'sending') AS state,
+	            CASE WHEN state IS NULL THEN CAST(CAST(value AS TEXT) AS BIGINT) ELSE CAST(value ->> 1 AS BIGINT) END AS fence,
+	            CASE WHEN state IS NOT NULL THEN CAST(value ->> 2 AS BIGINT) END AS attempts,
+	            CASE WHEN state IS NOT NULL THEN CAST(value ->> 3 AS BIGINT) END AS doubts,
+	            CASE WHEN state IS NOT NULL THEN CAST(value ->> 4 AS BIGINT) END AS code,
+	            CASE WHEN state IS NOT NULL THEN value ->> 5 END AS enhanced,
+	            CASE WHEN state IS NOT NULL THEN value ->> 6 END AS words,
+	            CASE WHEN state = 'deferred' THEN value ->> 7 END AS next_at
+	     FROM   change)`
 
 // entryColumns is how many columns an entry has.
-const entryColumns = 9
+const entryColumns = 8
 
 // reset empties e and keeps its memory.
 func (e *entries) reset() { e.buffer, e.count = e.buffer[:0], 0 }
@@ -76,19 +83,15 @@ func (e *entries) key(position int64) {
 }
 
 // add adds an outcome.
-func (e *entries) add(position int64, o outcome, attempts, doubts int, fence, batch int64) {
+func (e *entries) add(position int64, o outcome, attempts, doubts int, fence int64) {
 	e.key(position)
-	e.buffer = o.appendColumns(e.buffer, attempts, doubts, fence, batch)
+	e.buffer = o.appendColumns(e.buffer, attempts, doubts, fence)
 }
 
 // take adds that the delivery d is to be made now.
 func (e *entries) take(d *Delivery) {
 	e.key(d.Position)
-	e.buffer = append(e.buffer, `["sending",null,null,null,null,null,null,`...)
 	e.buffer = strconv.AppendInt(e.buffer, d.share.fence, 10)
-	e.buffer = append(e.buffer, ',')
-	e.buffer = strconv.AppendInt(e.buffer, d.share.number, 10)
-	e.buffer = append(e.buffer, ']')
 }
 
 // columns appends o as an entry of d has it.
@@ -100,31 +103,26 @@ func (o outcome) columns(b []byte, d *Delivery) []byte {
 	if o.doubt {
 		doubts++
 	}
-	return o.appendColumns(b, attempts, doubts, d.share.fence, d.share.number)
+	return o.appendColumns(b, attempts, doubts, d.share.fence)
 }
 
-func (o outcome) appendColumns(b []byte, attempts, doubts int, fence, batch int64) []byte {
+func (o outcome) appendColumns(b []byte, attempts, doubts int, fence int64) []byte {
 	b = append(b, `["`...)
 	b = append(b, o.state...)
-	b = append(b, `",`...)
-	if next, err := (database.Time{Time: o.next}).Value(); err == nil && o.state == Deferred {
-		b = appendJSON(b, next.(string))
-	} else {
-		b = append(b, "null"...)
-	}
-	for _, n := range []int{attempts, doubts, o.reply.Code} {
+	b = append(b, '"')
+	for _, n := range [...]int64{fence, int64(attempts), int64(doubts), int64(o.reply.Code)} {
 		b = append(b, ',')
-		b = strconv.AppendInt(b, int64(n), 10)
+		b = strconv.AppendInt(b, n, 10)
 	}
 	b = append(b, ',')
 	b = appendJSON(b, o.reply.Enhanced)
 	b = append(b, ',')
 	b = appendJSON(b, keptText(o.reply.Text))
-	b = append(b, ',')
-	b = strconv.AppendInt(b, fence, 10)
-	b = append(b, ',')
-	b = strconv.AppendInt(b, batch, 10)
-	return append(b, ']')
+	if next, err := (database.Time{Time: o.next}).Value(); err == nil && o.state == Deferred {
+		b = append(b, ',')
+		return append(appendJSON(b, next.(string)), ']')
+	}
+	return append(b, ",null]"...)
 }
 
 // replyTextLimit bounds what is kept of a server's words, in bytes.

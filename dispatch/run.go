@@ -22,6 +22,7 @@ type run struct {
 	key       edition.Key
 	editionID int64
 	list      string
+	names     naming
 	started   time.Time
 	expires   time.Time
 	compose   func(ctx context.Context, issue int, started time.Time) (Letter, error)

@@ -2,7 +2,10 @@ package dispatch
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/base32"
 	"errors"
+	"strings"
 	"sync/atomic"
 	"testing"
 
@@ -137,8 +140,15 @@ func TestCanceledRunFinishesWhatItBegan(t *testing.T) {
 }
 
 func TestMessageIDIsTheSameAtEveryAttempt(t *testing.T) {
-	a, b := messageID(key, 1, "aaaaaaaaaaaaaaaa"), messageID(key, 1, "aaaaaaaaaaaaaaab")
-	if a != messageID(key, 1, "aaaaaaaaaaaaaaaa") || a == b || len(a) != len("20260208.")+16 {
-		t.Errorf("messageID: %q and %q", a, b)
+	n := newNaming(key)
+	a, b, replaced := n.messageID(1, "aaaaaaaaaaaaaaaa"), n.messageID(1, "aaaaaaaaaaaaaaab"), n.messageID(2, "aaaaaaaaaaaaaaaa")
+	if a != newNaming(key).messageID(1, "aaaaaaaaaaaaaaaa") || a == b || a == replaced {
+		t.Errorf("messageID: %q, %q and %q of the issue that replaced it", a, b, replaced)
+	}
+	// What mails that are out bear must not change with the program.
+	sum := sha256.Sum256([]byte("message-id\x00" + key.String() + "\x00aaaaaaaaaaaaaaaa"))
+	want := "20260208." + strings.ToLower(base32.StdEncoding.EncodeToString(sum[:10]))
+	if a != want {
+		t.Errorf("messageID: %q, want %q", a, want)
 	}
 }
