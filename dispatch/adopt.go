@@ -55,7 +55,7 @@ func (r *run) predecessor(b batch) (evidence, error) {
 	if b.owner == r.Owner {
 		return evidence{}, &busyError{b.owner, time.Second} // a job too many
 	}
-	left, err := journal.Find(r.Journal, b.journalID(r.editionID))
+	left, err := journal.Find(r.journals, b.journalID(r.editionID))
 	if err == nil {
 		return evidence{left}, nil
 	}
@@ -185,3 +185,35 @@ func (e *entries) replay(position int64, columns []byte, fence int64) error {
 	e.raw(position, text)
 	return nil
 }
+
+// tidy removes journals that nobody will ask for any more: those of batches
+// that were given back, or have had another owner since. A process that dies
+// between the commit and the removal leaves one.
+func (r *run) tidy(ctx context.Context) error {
+	ids, err := journal.List(r.journals)
+	if err != nil {
+		return err
+	}
+	for _, id := range ids {
+		var wanted int
+		err := r.Ledger.DB.QueryRowContext(ctx, journalWanted, id.Edition, id.Batch, id.Fence).Scan(&wanted)
+		if err != nil {
+			return fmt.Errorf("look for journals to remove: %w", err)
+		}
+		if wanted > 0 {
+			continue
+		}
+		left, err := journal.Find(r.journals, id)
+		if err != nil {
+			continue // its owner lives, or has just removed it
+		}
+		if err := left.Remove(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+const journalWanted = `
+	SELECT COUNT(*) FROM batches
+	WHERE  edition_id = $1 AND number = $2 AND fence <= $3 AND owner <> ''`

@@ -140,11 +140,11 @@ func (r *run) claim(ctx context.Context, number int64) (*share, error) {
 // a process died between making it and taking the batch: nothing is in it.
 func (r *run) createJournal(s *share) (*journal.Journal, error) {
 	id := journal.ID{Edition: r.editionID, Batch: s.number, Fence: s.fence}
-	j, err := journal.Create(r.Journal, id)
+	j, err := journal.Create(r.journals, id)
 	if err == nil {
 		return j, nil
 	}
-	left, findErr := journal.Find(r.Journal, id)
+	left, findErr := journal.Find(r.journals, id)
 	switch {
 	case errors.Is(findErr, journal.ErrAlive):
 		return nil, &busyError{owner: "as its journal says", wait: time.Second}
@@ -154,7 +154,7 @@ func (r *run) createJournal(s *share) (*journal.Journal, error) {
 	if err := left.Remove(); err != nil {
 		return nil, err
 	}
-	return journal.Create(r.Journal, id)
+	return journal.Create(r.journals, id)
 }
 
 const takeBatchRow = `

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"path/filepath"
 	"time"
 
 	"github.com/zotpaper/zotpaper/edition"
@@ -102,6 +103,11 @@ func (d *Dispatcher) newRun(ctx context.Context, a Assignment) (*run, error) {
 		return nil, &HaltError{a.Edition, control}
 	}
 	r.started, r.expires = started.Time, expires.Time
+	name, err := d.Ledger.name(ctx)
+	if err != nil {
+		return nil, err
+	}
+	r.journals = filepath.Join(d.Journal, name)
 	// What is wrong with a letter is wrong with every copy: better to know
 	// before a connection is opened.
 	if _, err := r.composeLetter(ctx, control.Issue); err != nil {

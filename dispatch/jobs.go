@@ -45,6 +45,9 @@ const (
 	jobAttempts = 30_000
 	// jobRetry is how long a batch waits after an error of ours.
 	jobRetry = 5 * time.Second
+	// The priorities: what a dead process had in hand comes before the rest, so
+	// that those who are in doubt do not wait for everybody else.
+	rescued, inTurn = 1, 2
 	// jobPoll is how often a process asks for further batches.
 	jobPoll = 100 * time.Millisecond
 	// jobCooldown is how soon it asks again after it got some.
@@ -83,7 +86,7 @@ func (l Ledger) plan(ctx context.Context, tx *sql.Tx, editionID int64) error {
 		if err := rows.Scan(&args.Batch); err != nil {
 			return fmt.Errorf("look for unfinished batches: %w", err)
 		}
-		jobs = append(jobs, river.InsertManyParams{Args: args, InsertOpts: &river.InsertOpts{Queue: jobQueue(editionID)}})
+		jobs = append(jobs, river.InsertManyParams{Args: args, InsertOpts: &river.InsertOpts{Queue: jobQueue(editionID), Priority: inTurn}})
 	}
 	if err := rows.Err(); err != nil || len(jobs) == 0 {
 		return err
@@ -185,7 +188,7 @@ func (r *run) sweep(ctx context.Context, client *river.Client[*sql.Tx]) error {
 			continue
 		}
 		_, err = client.Insert(ctx, jobArgs{Edition: r.editionID, Batch: number, Instead: job.ID}, &river.InsertOpts{
-			Queue: jobQueue(r.editionID), UniqueOpts: river.UniqueOpts{ByArgs: true},
+			Queue: jobQueue(r.editionID), Priority: rescued, UniqueOpts: river.UniqueOpts{ByArgs: true},
 		})
 		if err != nil {
 			return fmt.Errorf("give the batch of a dead process to another: %w", err)
@@ -211,7 +214,7 @@ func (r *run) isDead(ctx context.Context, job *rivertype.JobRow) (number int64, 
 	if !b.leaseUntil.After(r.clock()) {
 		return args.Batch, true, nil
 	}
-	left, err := journal.Find(r.Journal, b.journalID(r.editionID))
+	left, err := journal.Find(r.journals, b.journalID(r.editionID))
 	if err != nil {
 		return args.Batch, false, nil //nolint:nilerr // it lives, or was on another machine: its lease decides
 	}

@@ -2,8 +2,10 @@ package dispatch
 
 import (
 	"context"
+	"crypto/rand"
 	"database/sql"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/zotpaper/zotpaper/internal/database"
@@ -172,4 +174,27 @@ func (l Ledger) Progress(ctx context.Context, editionID int64) (Progress, error)
 		return p, fmt.Errorf("see how far the dispatch is: %w", err)
 	}
 	return p, nil
+}
+
+const (
+	insertName = `
+	INSERT INTO ledgers (one, name) VALUES (1, $1)
+	ON CONFLICT (one) DO NOTHING`
+
+	selectName = `
+	SELECT name FROM ledgers`
+)
+
+// name returns the name of this ledger, given to it when it is first asked for.
+// A copy of the database has the same.
+func (l Ledger) name(ctx context.Context) (string, error) {
+	const letters = 16
+	if _, err := l.DB.ExecContext(ctx, insertName, strings.ToLower(rand.Text()[:letters])); err != nil {
+		return "", fmt.Errorf("name the ledger: %w", err)
+	}
+	var name string
+	if err := l.DB.QueryRowContext(ctx, selectName).Scan(&name); err != nil {
+		return "", fmt.Errorf("name of the ledger: %w", err)
+	}
+	return name, nil
 }

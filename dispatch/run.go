@@ -23,6 +23,7 @@ type run struct {
 	editionID int64
 	list      string
 	names     naming
+	journals  string // folder of this ledger's journals
 	started   time.Time
 	expires   time.Time
 	compose   func(ctx context.Context, issue int, started time.Time) (Letter, error)
@@ -54,6 +55,9 @@ var errFinished = errors.New("every recipient has an end")
 func (r *run) work() error {
 	defer r.stop(nil)
 	if err := r.syncClock(r.ctx); err != nil {
+		return err
+	}
+	if err := r.tidy(r.ctx); err != nil {
 		return err
 	}
 	client, err := r.jobClient(r.batchesAtOnce())

@@ -90,3 +90,11 @@ CREATE TABLE paces (
     name    TEXT NOT NULL PRIMARY KEY,
     next_at {{.Int}} NOT NULL -- when the next message may go, in microseconds since 1970
 ) {{.Strict}};
+
+-- The name of this ledger: processes of one machine may keep journals of several
+-- in one folder, and must not take one's for another's. Owned by package
+-- dispatch.
+CREATE TABLE ledgers (
+    one  {{.Int}} NOT NULL PRIMARY KEY CHECK (one = 1),
+    name TEXT NOT NULL CHECK (length(name) = 16)
+) {{.Strict}};
