@@ -27,8 +27,8 @@ const insertDispatch = `
 // insertDeliveries copies the members of a list that may be mailed right now.
 // The view mailable belongs to package subscribers.
 const insertDeliveries = `
-	INSERT INTO deliveries (edition_id, position, subscriber_id, ref, address, canonical, name)
-	SELECT $1, ROW_NUMBER() OVER (ORDER BY subscriber_id), subscriber_id, ref, address, canonical, name
+	INSERT INTO deliveries (edition_id, position, subscriber_id, ref, address, name)
+	SELECT $1, ROW_NUMBER() OVER (ORDER BY subscriber_id), subscriber_id, ref, address, name
 	FROM   mailable
 	WHERE  list = $2`
 

@@ -58,7 +58,6 @@ CREATE TABLE deliveries (
     subscriber_id   INTEGER NOT NULL,
     ref             TEXT NOT NULL,
     address         TEXT NOT NULL,
-    canonical       TEXT NOT NULL,
     name            TEXT NOT NULL,
     issue           INTEGER NOT NULL DEFAULT 1, -- number of the one it carries, or will
     state           TEXT NOT NULL DEFAULT 'pending' CHECK (state IN
@@ -73,7 +72,7 @@ CREATE TABLE deliveries (
     changed_at      TEXT,
 
     PRIMARY KEY (edition_id, position),
-    UNIQUE (edition_id, canonical), -- nobody gets an edition twice
+    UNIQUE (edition_id, subscriber_id), -- nobody gets an edition twice: a subscriber is one canonical address
     CHECK ((next_attempt_at IS NOT NULL) = (state = 'deferred'))
 ) STRICT, WITHOUT ROWID;
 
@@ -130,6 +129,14 @@ CREATE TABLE issues (
     frozen_at  TEXT NOT NULL,
 
     UNIQUE (edition_id, number)
+) STRICT;
+
+-- The name of this ledger: processes of one machine may keep journals of several
+-- in one folder, and must not take one's for another's. Owned by package
+-- dispatch.
+CREATE TABLE ledgers (
+    one  INTEGER NOT NULL PRIMARY KEY CHECK (one = 1),
+    name TEXT NOT NULL CHECK (length(name) = 16)
 ) STRICT;
 
 -- What one can subscribe to. Owned by package subscribers.

@@ -56,7 +56,6 @@ CREATE TABLE deliveries (
     subscriber_id   {{.Int}} NOT NULL,
     ref             TEXT NOT NULL,
     address         TEXT NOT NULL,
-    canonical       TEXT NOT NULL,
     name            TEXT NOT NULL,
     issue           {{.Int}} NOT NULL DEFAULT 1, -- number of the one it carries, or will
     state           TEXT NOT NULL DEFAULT 'pending' CHECK (state IN
@@ -71,13 +70,13 @@ CREATE TABLE deliveries (
     changed_at      TEXT,
 
     PRIMARY KEY (edition_id, position),
-    UNIQUE (edition_id, canonical), -- nobody gets an edition twice
+    UNIQUE (edition_id, subscriber_id), -- nobody gets an edition twice: a subscriber is one canonical address
     CHECK ((next_attempt_at IS NOT NULL) = (state = 'deferred'))
 ) {{.Sorted}};
 
-INSERT INTO deliveries (edition_id, position, subscriber_id, ref, address, canonical, name, state, attempts,
+INSERT INTO deliveries (edition_id, position, subscriber_id, ref, address, name, state, attempts,
                         next_attempt_at, in_doubt, reply_code, reply_enhanced, reply_text, changed_at)
-SELECT edition_id, position, subscriber_id, ref, address, canonical, name, state, attempts,
+SELECT edition_id, position, subscriber_id, ref, address, name, state, attempts,
        next_attempt_at, in_doubt, reply_code, reply_enhanced, reply_text, changed_at
 FROM   deliveries_before;
 
