@@ -116,6 +116,7 @@ func (r *run) claim(ctx context.Context, number int64) (*share, error) {
 	if s.journal, err = r.createJournal(s); err != nil {
 		return nil, errors.Join(err, before.close())
 	}
+	r.reach(batchJournaled)
 	var due []*Delivery
 	err = r.Ledger.DB.Transact(ctx, func(ctx context.Context, tx *sql.Tx) (err error) {
 		s.count = Progress{}
@@ -131,6 +132,7 @@ func (r *run) claim(ctx context.Context, number int64) (*share, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("take batch %d: %w", number, err), s.journal.Remove(), before.close())
 	}
+	r.reach(batchTaken)
 	s.owe(len(due))
 	r.queue.add(due...)
 	return s, before.remove()
@@ -281,5 +283,6 @@ func (r *run) release(ctx context.Context, s *share) (workResult, error) {
 		// Whoever is next reads in the journal what the ledger does not know.
 		return result, errors.Join(fmt.Errorf("give batch %d back: %w", s.number, err), s.journal.Close())
 	}
+	r.reach(batchReturned)
 	return result, s.journal.Remove()
 }

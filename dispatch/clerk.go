@@ -89,6 +89,8 @@ func (c *clerk) work(ctx context.Context) {
 		verdicts, err := c.record(ctx, group)
 		if err != nil {
 			c.run.stop(fmt.Errorf("write the ledger: %w", err))
+		} else {
+			c.run.reach(afterLedger)
 		}
 		for i, q := range group {
 			v := broken

@@ -34,6 +34,8 @@ type Dispatcher struct {
 	// hurry is how many times faster than the job queue's clock ours runs, in
 	// tests; 0: as fast.
 	hurry int
+	// failpoint, in tests, is called by whichever goroutine comes to a point.
+	failpoint func(point)
 }
 
 // An Assignment is a frozen edition that is to be dispatched.

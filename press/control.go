@@ -23,19 +23,37 @@ func (p *Press) underWay(ctx context.Context, key edition.Key, wanted edition.St
 	return r, err
 }
 
-// Control returns whether the dispatch of r may go on, and who said so.
+// ErrAsItIs says that an editor's word would change nothing.
+var ErrAsItIs = errors.New("there is nothing to do")
+
+// Control returns whether the dispatch of r may go on, and who said so. It
+// fails with [dispatch.ErrNoDispatch] while r is not frozen.
 func (p *Press) Control(ctx context.Context, r Record) (dispatch.Control, error) {
 	return p.Dispatcher.Ledger.Control(ctx, r.ID)
 }
 
 // Pause keeps every process from beginning further deliveries of an edition.
 // It takes effect when it returns; conversations under way come to their end.
+// It fails with ErrAsItIs if the edition is paused already.
 func (p *Press) Pause(ctx context.Context, key edition.Key, who, why string) (Record, error) {
-	r, err := p.underWay(ctx, key, edition.Dispatching)
+	r, control, err := p.controlled(ctx, key, edition.Dispatching)
+	if err == nil && control.State == dispatch.Paused {
+		err = fmt.Errorf("%w: %w", ErrAsItIs, &dispatch.HaltError{Edition: key, Control: control})
+	}
 	if err != nil {
 		return r, fmt.Errorf("pause: %w", err)
 	}
 	return r, p.halt(ctx, r, dispatch.Paused, who, why)
+}
+
+// controlled is like underWay, and returns the state of the dispatch as well.
+func (p *Press) controlled(ctx context.Context, key edition.Key, wanted edition.State) (Record, dispatch.Control, error) {
+	r, err := p.underWay(ctx, key, wanted)
+	if err != nil {
+		return r, dispatch.Control{}, err
+	}
+	control, err := p.Control(ctx, r)
+	return r, control, err
 }
 
 // halt stops the dispatch of r, and writes down who did.
@@ -61,9 +79,12 @@ func because(what, why string) string {
 }
 
 // Resume lets a dispatch go on that was paused, or had stopped because we were
-// refused.
+// refused. It fails with ErrAsItIs if it is neither.
 func (p *Press) Resume(ctx context.Context, key edition.Key, who string) (Record, error) {
-	r, err := p.underWay(ctx, key, edition.Dispatching)
+	r, control, err := p.controlled(ctx, key, edition.Dispatching)
+	if err == nil && control.State == dispatch.Running {
+		err = fmt.Errorf("%w: edition %s is neither paused nor stopped", ErrAsItIs, key)
+	}
 	if err != nil {
 		return r, fmt.Errorf("resume: %w", err)
 	}
@@ -94,7 +115,8 @@ func (p *Press) resumeStopped(ctx context.Context, r Record, who string) error {
 }
 
 // Cancel ends an edition for good: whoever has not got it will not. It waits
-// until the conversations under way have ended.
+// until the conversations under way have ended. If that is interrupted, nobody
+// is mailed any more, and Cancel called again ends the edition.
 func (p *Press) Cancel(ctx context.Context, key edition.Key, who, why string) (Dispatched, error) {
 	r, err := p.Record(ctx, key)
 	switch {
@@ -103,22 +125,20 @@ func (p *Press) Cancel(ctx context.Context, key edition.Key, who, why string) (D
 	case r.State == edition.Complete, r.State == edition.Canceled, r.State == edition.Missed:
 		return Dispatched{Record: r}, &StateError{key, r.State, edition.Canceled}
 	}
-	ledger := p.Dispatcher.Ledger
 	frozen := r.State.IsFrozen()
 	if frozen {
-		if err := p.halt(ctx, r, dispatch.Ceased, who, why); err != nil {
+		if err := p.cease(ctx, r, who, why); err != nil {
 			return Dispatched{Record: r}, err
 		}
-		drain, cancel := context.WithTimeout(ctx, drainFor)
-		defer cancel()
-		if err := ledger.Drain(drain, r.ID); err != nil {
-			return Dispatched{Record: r}, fmt.Errorf("cancel edition %s: %w", key, err)
-		}
 	}
+	ledger := p.Dispatcher.Ledger
 	err = p.change(ctx, func(ctx context.Context, ch *change) error {
 		now, err := findRecord(ctx, ch, key)
 		if err != nil {
 			return err
+		}
+		if now.State.IsFrozen() != frozen {
+			return &StateError{key, now.State, edition.Canceled} // just now
 		}
 		if frozen {
 			if err := ledger.Cancel(ctx, ch.Tx, r.ID); err != nil {
@@ -135,12 +155,36 @@ func (p *Press) Cancel(ctx context.Context, key edition.Key, who, why string) (D
 	return Dispatched{Record: r, Tally: tally}, err
 }
 
+// cease stops the dispatch of r for good, unless an earlier call did, and waits
+// until no process works on it.
+func (p *Press) cease(ctx context.Context, r Record, who, why string) error {
+	control, err := p.Control(ctx, r)
+	if err != nil {
+		return fmt.Errorf("cancel edition %s: %w", r.Key, err)
+	}
+	if control.State != dispatch.Ceased {
+		if err := p.halt(ctx, r, dispatch.Ceased, who, why); err != nil {
+			return err
+		}
+	}
+	if err := p.drain(ctx, r); err != nil {
+		return fmt.Errorf("cancel edition %s; nobody is mailed any more, cancel it again to end it: %w", r.Key, err)
+	}
+	return nil
+}
+
+// drain waits until the conversations about r that have begun are over.
+func (p *Press) drain(ctx context.Context, r Record) error {
+	ctx, cancel := context.WithTimeout(ctx, drainFor)
+	defer cancel()
+	return p.Dispatcher.Ledger.Drain(ctx, r.ID)
+}
+
 // A Replaced says what became of a replacement.
 type Replaced struct {
 	Record     Record
 	Issue      int // number of the new issue
 	Recipients int // who will get it
-	Reached    int // who has the one before
 }
 
 // Replace stops the dispatch of an edition, assembles and freezes a new issue
@@ -158,19 +202,16 @@ func (p *Press) Replace(ctx context.Context, key edition.Key, who, why string) (
 	if err := p.halt(ctx, r, dispatch.Paused, who, because("to replace the issue", why)); err != nil {
 		return out, err
 	}
-	drain, cancel := context.WithTimeout(ctx, drainFor)
-	defer cancel()
-	if err := p.Dispatcher.Ledger.Drain(drain, r.ID); err != nil {
-		return out, fmt.Errorf("replace edition %s: %w", key, err)
+	var d Draft
+	if err = p.drain(ctx, r); err == nil {
+		d, err = p.redraft(ctx, r)
 	}
-	d, err := p.redraft(ctx, r)
-	if err != nil {
-		return out, fmt.Errorf("replace edition %s, which stays paused: %w", key, err)
+	if err == nil {
+		err = p.change(ctx, func(ctx context.Context, ch *change) error {
+			out, err = p.putInPlace(ctx, ch, key, d, cause{who, why})
+			return err
+		})
 	}
-	err = p.change(ctx, func(ctx context.Context, ch *change) error {
-		out, err = p.putInPlace(ctx, ch, key, d, cause{who, why})
-		return err
-	})
 	if err != nil {
 		return out, fmt.Errorf("replace edition %s, which stays paused: %w", key, err)
 	}
@@ -186,11 +227,17 @@ func (p *Press) putInPlace(ctx context.Context, ch *change, key edition.Key, d D
 	if err != nil {
 		return out, err
 	}
+	if r.State != edition.Frozen && r.State != edition.Dispatching {
+		return out, &StateError{key, r.State, edition.Replaced} // just now
+	}
 	if r, err = ch.move(ctx, r, edition.Replaced, c); err != nil {
 		return out, err
 	}
 	if out.Issue, out.Recipients, err = ledger.Replace(ctx, ch.Tx, r.ID); err != nil {
 		return out, err
+	}
+	if out.Recipients == 0 {
+		return out, errNobodyLeft
 	}
 	if err := ch.insertIssue(ctx, r, out.Issue, d); err != nil {
 		return out, err
@@ -205,8 +252,12 @@ func (p *Press) putInPlace(ctx context.Context, ch *change, key edition.Key, d D
 	return out, nil
 }
 
-// errUnchanged says that a new issue would be the old one.
-var errUnchanged = errors.New("the articles give the very issue that is going out")
+var (
+	// errUnchanged says that a new issue would be the old one.
+	errUnchanged = errors.New("the articles give the very issue that is going out")
+	// errNobodyLeft says that a new issue would go to nobody.
+	errNobodyLeft = errors.New("nobody is left to send another issue to")
+)
 
 // redraft assembles r's edition anew, in the window that it has.
 func (p *Press) redraft(ctx context.Context, r Record) (Draft, error) {
@@ -231,7 +282,8 @@ func (p *Press) redraft(ctx context.Context, r Record) (Draft, error) {
 // A Released says what an editor's release set going.
 type Released struct {
 	Record Record
-	Again  int // deliveries that were held in doubt and are sent again
+	Again  int  // deliveries that were held in doubt and are sent again
+	Paused bool // not before an editor resumes the edition
 }
 
 // ErrNothingHeld says that nothing of an edition waits for an editor's release.
@@ -239,33 +291,53 @@ var ErrNothingHeld = errors.New("nothing of it waits to be released")
 
 // Release sends those deliveries of an edition again that were in doubt and
 // held for an editor, with the Message-ID they had. An edition that was
-// complete is dispatched again for them.
+// complete is dispatched again for them. One that is paused stays so.
+//
+// It fails with ErrNothingHeld if there are none.
 func (p *Press) Release(ctx context.Context, key edition.Key, who string) (Released, error) {
+	out, err := p.release(ctx, key, who)
+	if err != nil {
+		return out, fmt.Errorf("release edition %s: %w", key, err)
+	}
+	return out, nil
+}
+
+func (p *Press) release(ctx context.Context, key edition.Key, who string) (Released, error) {
 	var out Released
-	err := p.change(ctx, func(ctx context.Context, ch *change) error {
-		r, err := findRecord(ctx, ch, key)
-		if err != nil {
+	r, err := p.Record(ctx, key)
+	if err != nil {
+		return out, err
+	}
+	if r.State != edition.Complete && r.State != edition.Dispatching && r.State != edition.Frozen {
+		return out, &StateError{key, r.State, edition.Dispatching}
+	}
+	control, err := p.Control(ctx, r)
+	if err != nil {
+		return out, err
+	}
+	ledger := p.Dispatcher.Ledger
+	err = p.change(ctx, func(ctx context.Context, ch *change) error {
+		if out.Record, err = findRecord(ctx, ch, key); err != nil {
 			return err
 		}
-		if r.State != edition.Complete && r.State != edition.Dispatching && r.State != edition.Frozen {
-			return &StateError{key, r.State, edition.Dispatching}
-		}
-		out.Record = r
-		if out.Again, err = p.Dispatcher.Ledger.ReleaseHeld(ctx, ch.Tx, r.ID, who); err != nil {
+		if out.Again, err = ledger.ReleaseHeld(ctx, ch.Tx, r.ID, who); err != nil {
 			return err
 		}
 		if out.Again == 0 {
 			return ErrNothingHeld
 		}
-		c := cause{who, fmt.Sprintf("released %d deliveries held in doubt", out.Again)}
-		if r.State == edition.Complete {
-			out.Record, err = ch.move(ctx, r, edition.Dispatching, c)
+		if out.Paused = control.State == dispatch.Paused; out.Paused {
+			// The ledger lets it go on, which nobody has asked for.
+			if err := ledger.Halt(ctx, ch.Tx, r.ID, control.State, control.Who, control.Why); err != nil {
+				return err
+			}
+		}
+		c := cause{who, fmt.Sprintf("released %d held in doubt", out.Again)}
+		if out.Record.State == edition.Complete {
+			out.Record, err = ch.move(ctx, out.Record, edition.Dispatching, c)
 			return err
 		}
-		return ch.note(ctx, r, r.State, c)
+		return ch.note(ctx, out.Record, out.Record.State, c)
 	})
-	if err != nil {
-		return out, fmt.Errorf("release edition %s: %w", key, err)
-	}
-	return out, nil
+	return out, err
 }

@@ -53,8 +53,14 @@ var sunday = edition.Date{Year: 2026, Month: 2, Day: 8}
 // on its list.
 func newPaper(t *testing.T, db *database.DB, readers ...string) *paper {
 	t.Helper()
+	return newScriptedPaper(t, db, nil, readers...)
+}
+
+// newScriptedPaper is like newPaper with a script for the mail server.
+func newScriptedPaper(t *testing.T, db *database.DB, script func(smtptest.Event) smtptest.Answer, readers ...string) *paper {
+	t.Helper()
 	p := &paper{t: t, desk: &desk{}, now: time.Date(2026, 2, 8, 16, 0, 0, 0, time.UTC)}
-	server, err := smtptest.Start(smtptest.Options{})
+	server, err := smtptest.Start(smtptest.Options{Script: script})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -143,8 +143,8 @@ func (ch *change) move(ctx context.Context, r Record, state edition.State, c cau
 	}
 	old := r.State
 	r.State, r.Reason = state, c.why
-	if state == edition.Frozen {
-		r.Frozen = frozen.Time
+	if state == edition.Frozen && r.Frozen.IsZero() {
+		r.Frozen = frozen.Time // that of the first issue, if it is replaced
 	}
 	r.Completed = completed.Time
 	return r, ch.note(ctx, r, old, c)

@@ -34,6 +34,7 @@ func (a *app) dispatchProgress() *dispatchBar { return &dispatchBar{app: a} }
 func (b *dispatchBar) set(p dispatch.Progress) {
 	if b.bar == nil {
 		b.bar = b.app.progress("recipients", p.Recipients)
+		b.bar.begin(p.Ended) // by an earlier run, or another process
 	}
 	now := b.app.now()
 	b.seen = append(b.seen, sighting{now, p.Ended})
@@ -58,10 +59,18 @@ func (b *dispatchBar) describe(p dispatch.Progress) string {
 	}
 	if first := b.seen[0]; len(b.seen) > 1 {
 		if gone := b.seen[len(b.seen)-1].at.Sub(first.at).Seconds(); gone > 0 && p.Ended > first.ended {
-			fmt.Fprintf(&s, ", %.0f/s", float64(p.Ended-first.ended)/gone)
+			fmt.Fprintf(&s, ", %s/s", rate(float64(p.Ended-first.ended)/gone))
 		}
 	}
 	return s.String()
+}
+
+// rate returns how many there are in a second, slow ones with a decimal.
+func rate(a float64) string {
+	if a < 10 {
+		return fmt.Sprintf("%.1f", a)
+	}
+	return fmt.Sprintf("%.0f", a)
 }
 
 // end takes the bar off the screen.

@@ -26,14 +26,40 @@ type listed struct {
 	Frozen    time.Time      `json:"frozen_at,omitzero"`
 	Completed time.Time      `json:"completed_at,omitzero"`
 	Tally     dispatch.Tally `json:"tally"`
+
+	// Control says whether the dispatch may go on; nil unless it is under way,
+	// or was canceled.
+	Control *dispatch.Control `json:"control,omitempty"`
 }
 
 func (n *newsroom) listed(ctx context.Context, r press.Record) (listed, error) {
-	tally, err := n.press.Dispatcher.Ledger.Tally(ctx, r.ID)
-	return listed{
+	l := listed{
 		Key: r.Key.String(), Title: r.Title, List: r.List, State: r.State, Reason: r.Reason,
-		Since: r.Window.Since, Until: r.Window.Until, Frozen: r.Frozen, Completed: r.Completed, Tally: tally,
-	}, err
+		Since: r.Window.Since, Until: r.Window.Until, Frozen: r.Frozen, Completed: r.Completed,
+	}
+	var err error
+	if l.Tally, err = n.press.Dispatcher.Ledger.Tally(ctx, r.ID); err != nil {
+		return l, err
+	}
+	switch r.State {
+	case edition.Frozen, edition.Dispatching, edition.Canceled:
+		control, err := n.press.Control(ctx, r)
+		if errors.Is(err, dispatch.ErrNoDispatch) {
+			return l, nil // canceled before it was frozen
+		}
+		l.Control = &control
+		return l, err
+	}
+	return l, nil
+}
+
+// standing returns the word for where l stands. What keeps a dispatch from
+// going on says more than that it is under way.
+func (l listed) standing() string {
+	if l.Control != nil && l.Control.State != dispatch.Running {
+		return string(l.Control.State)
+	}
+	return string(l.State)
 }
 
 func newEditionList(a *app) *cobra.Command {
@@ -73,11 +99,14 @@ func (l editionList) WriteText(w io.Writer) error {
 		fmt.Fprintln(w, `no edition yet; "zotpaper edition send" makes the first`)
 	}
 	for _, e := range l {
-		fmt.Fprintf(w, "%-24s %-12s", e.Key, e.State)
+		fmt.Fprintf(w, "%-24s %-12s", e.Key, e.standing())
 		if e.Tally.Recipients > 0 {
 			fmt.Fprintf(w, " %d of %d sent", e.Tally.Sent, e.Tally.Recipients)
 		}
-		if e.Reason != "" {
+		switch {
+		case e.Control != nil && e.Control.Why != "":
+			fmt.Fprintf(w, " %s", printable(e.Control.Why))
+		case e.Reason != "":
 			fmt.Fprintf(w, " %s", printable(e.Reason))
 		}
 		fmt.Fprintln(w)
@@ -89,8 +118,9 @@ func newEditionShow(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use:   "show [EDITION]",
 		Short: "Show one edition: its state, its figures, what happened to it",
-		Long: `Show prints where an edition stands, how many of its recipients have it, who
-has not and why, and every step of its life with who took it.`,
+		Long: `Show prints where an edition stands, whether its dispatch is paused or stopped
+and why, how many of its recipients have it, who has not and why, and every step
+of its life with who took it.`,
 		Example: `  zotpaper edition show 2026-02-08/afternoon
   zotpaper edition show --json`,
 		Args: cobra.MaximumNArgs(1),
@@ -114,9 +144,10 @@ has not and why, and every step of its life with who took it.`,
 // A shown is all that is known of an edition.
 type shown struct {
 	listed
-	Facts    *press.Facts       `json:"edition,omitempty"` // nil until it is frozen
-	Troubles []dispatch.Trouble `json:"troubles"`
-	Steps    []press.Transition `json:"steps"`
+	Facts    *press.Facts        `json:"edition,omitempty"` // of the latest issue; nil until it is frozen
+	Issues   []press.IssueRecord `json:"issues"`            // several if it was replaced
+	Troubles []dispatch.Trouble  `json:"troubles"`
+	Steps    []press.Transition  `json:"steps"`
 }
 
 // troubleLimit is how many deliveries show names.
@@ -137,6 +168,9 @@ func (n *newsroom) shown(ctx context.Context, key edition.Key) (shown, error) {
 	if s.Troubles, err = n.press.Dispatcher.Ledger.Troubles(ctx, r.ID, troubleLimit); err != nil {
 		return s, err
 	}
+	if s.Issues, err = n.press.Issues(ctx, r); err != nil {
+		return s, err
+	}
 	_, facts, err := n.press.Issue(ctx, key)
 	switch {
 	case err == nil:
@@ -144,6 +178,9 @@ func (n *newsroom) shown(ctx context.Context, key edition.Key) (shown, error) {
 	case !errors.Is(err, press.ErrNotFound):
 		return s, err
 	}
+	// Empty lists rather than null: whoever reads the JSON can loop.
+	s.Issues = append([]press.IssueRecord{}, s.Issues...)
+	s.Troubles = append([]dispatch.Trouble{}, s.Troubles...)
 	return s, nil
 }
 
@@ -153,7 +190,11 @@ func (s shown) WriteText(w io.Writer) error {
 	if s.Reason != "" {
 		fmt.Fprintf(w, ": %s", printable(s.Reason))
 	}
-	fmt.Fprintf(w, "\n  articles    %s to %s\n", s.Since.Format(time.RFC3339), s.Until.Format(time.RFC3339))
+	fmt.Fprintln(w)
+	if s.Control != nil {
+		writeControl(w, *s.Control)
+	}
+	fmt.Fprintf(w, "  articles    %s to %s\n", s.Since.Format(time.RFC3339), s.Until.Format(time.RFC3339))
 	if s.Facts != nil {
 		fmt.Fprintf(w, "  subject     %s\n  sha256      %s\n", s.Facts.Subject, s.Facts.SHA256)
 		for _, c := range s.Facts.Cuts {
@@ -163,18 +204,13 @@ func (s shown) WriteText(w io.Writer) error {
 	if s.Tally.Recipients > 0 {
 		writeTally(w, s.Tally)
 	}
+	if len(s.Issues) > 1 {
+		for _, i := range s.Issues {
+			fmt.Fprintf(w, "  issue %-5d frozen %s, sha256 %.12s\n", i.Number, i.Frozen.Format(time.RFC3339), i.SHA256)
+		}
+	}
 	for _, t := range s.Troubles {
-		fmt.Fprintf(w, "  %-11s %s", t.State, t.Address)
-		if t.Code > 0 {
-			fmt.Fprintf(w, ": %d %s", t.Code, t.Enhanced)
-		}
-		if t.Text != "" {
-			fmt.Fprintf(w, " %s", printable(t.Text))
-		}
-		if t.InDoubt > 0 {
-			fmt.Fprintf(w, " (was in doubt)")
-		}
-		fmt.Fprintln(w)
+		writeTrouble(w, t)
 	}
 	for _, t := range s.Steps {
 		fmt.Fprintf(w, "  %s  %s by %s", t.At.Format(time.RFC3339), t.New, t.Who)
@@ -186,10 +222,46 @@ func (s shown) WriteText(w io.Writer) error {
 	return nil
 }
 
+// writeControl writes whether a dispatch may go on, and who said so.
+func writeControl(w io.Writer, c dispatch.Control) {
+	fmt.Fprintf(w, "  dispatch    %s", c.State)
+	if c.Who != "" {
+		fmt.Fprintf(w, " by %s", c.Who)
+	}
+	if !c.Changed.IsZero() {
+		fmt.Fprintf(w, " since %s", c.Changed.Format(time.RFC3339))
+	}
+	if c.Why != "" {
+		fmt.Fprintf(w, ": %s", printable(c.Why))
+	}
+	fmt.Fprintln(w)
+}
+
+// writeTrouble writes a delivery that did not simply go out.
+func writeTrouble(w io.Writer, t dispatch.Trouble) {
+	fmt.Fprintf(w, "  %-11s %s", t.State, t.Address)
+	if t.Issue > 1 {
+		fmt.Fprintf(w, " (issue %d)", t.Issue)
+	}
+	if t.Code > 0 {
+		fmt.Fprintf(w, ": %d %s", t.Code, t.Enhanced)
+	}
+	if t.Text != "" {
+		fmt.Fprintf(w, " %s", printable(t.Text))
+	}
+	if t.InDoubt > 0 {
+		fmt.Fprintf(w, " (was in doubt)")
+	}
+	fmt.Fprintln(w)
+}
+
 // writeTally writes the equation that says whether anybody was skipped.
 func writeTally(w io.Writer, t dispatch.Tally) {
 	fmt.Fprintf(w, "  recipients  %d = %d sent + %d rejected + %d suppressed + %d expired + %d unrenderable + %d held",
 		t.Recipients, t.Sent, t.Rejected, t.Suppressed, t.Expired, t.Unrenderable, t.Held)
+	if t.Canceled > 0 {
+		fmt.Fprintf(w, " + %d canceled", t.Canceled)
+	}
 	if open := t.Recipients - t.Ended(); open > 0 {
 		fmt.Fprintf(w, " + %d to come", open)
 	}

@@ -31,6 +31,7 @@ type progress struct {
 	total int
 
 	mu    sync.Mutex
+	from  int // how much was done when it began
 	done  int
 	note  string // said after the count
 	begun time.Time
@@ -53,6 +54,14 @@ func (a *app) progress(what string, total int) *progress {
 		}
 	}
 	return p
+}
+
+// begin says that the first done pieces were behind us before it began: they
+// say nothing about how fast it goes.
+func (p *progress) begin(done int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.from, p.done = done, done
 }
 
 // set says that done pieces are behind us. It prints only if it is time to.
@@ -109,10 +118,10 @@ func (p *progress) draw() {
 // remaining returns ", about 3m left" once there is something to judge by.
 func (p *progress) remaining() string {
 	gone := p.now().Sub(p.begun)
-	if p.done <= 0 || p.done >= p.total || gone < 2*time.Second {
+	if p.done <= p.from || p.done >= p.total || gone < 2*time.Second {
 		return ""
 	}
-	left := time.Duration(float64(gone) / float64(p.done) * float64(p.total-p.done))
+	left := time.Duration(float64(gone) / float64(p.done-p.from) * float64(p.total-p.done))
 	if left < time.Second {
 		return ""
 	}
