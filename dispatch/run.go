@@ -155,9 +155,15 @@ func (r *run) keep(client *river.Client[*sql.Tx], done <-chan struct{}) {
 	}
 }
 
+// note logs err, and ends the run if it says that the database cannot be
+// trusted, or written, any more: that is nothing to wait for.
 func (r *run) note(err error, what string) {
-	if err != nil {
-		r.Log.Error(what, "edition", r.key.String(), "error", err)
+	if err == nil {
+		return
+	}
+	r.Log.Error(what, "edition", r.key.String(), "error", err)
+	if database.IsDamaged(err) || database.IsReadOnly(err) {
+		r.stop(fmt.Errorf("%s: %w", what, err))
 	}
 }
 
