@@ -1,6 +1,7 @@
 package database
 
 import (
+	"database/sql"
 	"database/sql/driver"
 	"errors"
 	"io"
@@ -91,6 +92,8 @@ func MayPass(err error) bool {
 	case err == nil:
 		return false
 	case IsLocked(err), IsFull(err):
+		return true
+	case errors.Is(err, sql.ErrConnDone): // of a lost connection that was kept for oneself
 		return true
 	case errors.Is(err, driver.ErrBadConn), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.ECONNREFUSED), errors.Is(err, syscall.EPIPE), errors.Is(err, net.ErrClosed):
 		return true

@@ -185,3 +185,28 @@ func TestSQLiteLockedAndFull(t *testing.T) {
 		t.Errorf("a write to a full database: %v, want IsFull and nothing else", err)
 	}
 }
+
+// A connection that somebody keeps says one thing when it is lost, and another
+// ever after: neither is for good.
+func TestALostConnectionMayPass(t *testing.T) {
+	db := databasetest.PostgreSQL(t)
+	r, err := db.Relaxed(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	one, err := r.Prepare(t.Context(), "SELECT 1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer one.Close()
+	const end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+	if _, err := db.ExecContext(t.Context(), end); err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		if _, err := one.ExecContext(t.Context()); !database.MayPass(err) {
+			t.Errorf("a statement over a lost connection: %v, want one that may pass", err)
+		}
+	}
+}
