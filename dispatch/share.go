@@ -17,6 +17,7 @@ type share struct {
 	last    int64
 	journal *journal.Journal
 	settled chan struct{} // closed when nothing of it waits or is under way
+	before  int           // outcomes under its fence when it was taken
 
 	retired bool // nothing more is begun of it; guarded by the queue
 
