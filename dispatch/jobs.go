@@ -143,7 +143,7 @@ func (w *batchWorker) Work(ctx context.Context, job *river.Job[jobArgs]) error {
 		return r.snooze(busy.wait)
 	case err != nil:
 		r.Log.Error("cannot work on a batch", "edition", r.key.String(), "batch", job.Args.Batch, "error", err)
-		if !database.MayPass(err) {
+		if !database.MayPass(err) && !journal.IsFull(err) {
 			r.stop(err)
 		}
 		return err

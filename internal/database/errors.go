@@ -106,8 +106,10 @@ func MayPass(err error) bool {
 	if pgconn.SafeToRetry(err) {
 		return true
 	}
-	if _, ok := errors.AsType[net.Error](err); ok {
-		return true
+	if e, ok := errors.AsType[net.Error](err); ok {
+		// Any error of the system has the methods of one of the network.
+		_, ofSystem := e.(syscall.Errno) //nolint:errorlint // what AsType found
+		return !ofSystem
 	}
 	return passing(postgresCode(err))
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
+	"os"
 	"testing"
 
 	"github.com/zotpaper/zotpaper/internal/database"
@@ -208,5 +210,12 @@ func TestALostConnectionMayPass(t *testing.T) {
 		if _, err := one.ExecContext(t.Context()); !database.MayPass(err) {
 			t.Errorf("a statement over a lost connection: %v, want one that may pass", err)
 		}
+	}
+}
+
+func TestAnErrorOfTheSystemIsForGood(t *testing.T) {
+	_, err := os.ReadDir("transact_test.go")
+	if err == nil || database.MayPass(fmt.Errorf("look into a folder: %w", err)) {
+		t.Errorf("a folder that is a file: %v, want an error that does not pass by itself", err)
 	}
 }
