@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"time"
 
 	"github.com/riverqueue/river/rivertype"
@@ -120,10 +121,10 @@ func (r *run) claim(ctx context.Context, number int64) (*share, error) {
 	var due []*Delivery
 	err = r.Ledger.DB.Transact(ctx, func(ctx context.Context, tx *sql.Tx) (err error) {
 		s.count = Progress{}
-		if err := r.takeBatch(ctx, tx, b); err != nil {
+		if err := r.takeBatch(ctx, tx, b, s.fence); err != nil {
 			return err
 		}
-		if err := r.adopt(ctx, tx, b, before); err != nil {
+		if err := r.adopt(ctx, tx, b, s.fence, before); err != nil {
 			return err
 		}
 		if s.before, err = r.endedUnder(ctx, tx, s); err != nil {
@@ -141,36 +142,48 @@ func (r *run) claim(ctx context.Context, number int64) (*share, error) {
 	return s, before.remove()
 }
 
-// createJournal makes the journal of s. One of that name can only be there if
-// a process died between making it and taking the batch: nothing is in it.
+// createJournal makes the journal of s, and gives s another fence if a living
+// process has the journal of its own: one that is about to take the batch, or
+// was stopped before it could, for who knows how long. The ledger decides which
+// of them takes it.
 func (r *run) createJournal(s *share) (*journal.Journal, error) {
-	id := journal.ID{Edition: r.editionID, Batch: s.number, Fence: s.fence}
-	j, err := journal.Create(r.journals, id)
-	if err == nil {
-		return j, nil
+	const most = 8
+	for range most {
+		id := journal.ID{Edition: r.editionID, Batch: s.number, Fence: s.fence}
+		j, err := journal.Create(r.journals, id)
+		if err == nil {
+			return j, nil
+		}
+		if !errors.Is(err, fs.ErrExist) && !errors.Is(err, journal.ErrAlive) {
+			return nil, err
+		}
+		left, err := journal.Find(r.journals, id)
+		switch {
+		case errors.Is(err, journal.ErrAlive):
+			s.fence++
+			continue
+		case errors.Is(err, journal.ErrNone):
+			continue // it was removed meanwhile
+		case err != nil:
+			return nil, err
+		}
+		// A process died before it took the batch: nothing is in it.
+		if err := left.Remove(); err != nil {
+			return nil, err
+		}
 	}
-	left, findErr := journal.Find(r.journals, id)
-	switch {
-	case errors.Is(findErr, journal.ErrAlive):
-		return nil, &busyError{owner: "as its journal says", wait: time.Second}
-	case findErr != nil:
-		return nil, err
-	}
-	if err := left.Remove(); err != nil {
-		return nil, err
-	}
-	return journal.Create(r.journals, id)
+	return nil, &busyError{owner: "as its journal says", wait: time.Second}
 }
 
 const takeBatchRow = `
 	UPDATE batches
-	SET    owner = $1, fence = fence + 1, lease_until = $2
+	SET    owner = $1, fence = $7, lease_until = $2
 	WHERE  edition_id = $3 AND number = $4 AND fence = $5 AND owner = $6 AND done = 0`
 
-// takeBatch makes this process the owner of b, within tx.
-func (r *run) takeBatch(ctx context.Context, tx *sql.Tx, b batch) error {
+// takeBatch makes this process the owner of b, under that fence, within tx.
+func (r *run) takeBatch(ctx context.Context, tx *sql.Tx, b batch, fence int64) error {
 	result, err := tx.ExecContext(ctx, takeBatchRow, r.Owner, database.Time{Time: r.clock().Add(r.lease())},
-		r.editionID, b.number, b.fence, b.owner)
+		r.editionID, b.number, b.fence, b.owner, fence)
 	if err != nil {
 		return err
 	}
