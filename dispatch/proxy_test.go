@@ -1,7 +1,9 @@
 package dispatch
 
 import (
+	"bytes"
 	"context"
+	"io"
 	"net"
 	"sync"
 	"testing"
@@ -17,6 +19,7 @@ type proxy struct {
 	// said is called for what a client said, before it is passed on; answered
 	// for what the server did. What is returned becomes of it.
 	said, answered func(conn int, b []byte) fate
+	last           []byte
 	serving        sync.WaitGroup
 	freed          chan struct{}
 	freeOnce       sync.Once
@@ -34,6 +37,7 @@ const (
 	pass    fate = iota
 	cut          // neither these bytes nor any more, in either direction
 	passCut      // these, and then no more
+	passEnd      // these up to last, and then the end; what the other side says is still passed on
 	stall        // these stay where they are, nothing more is read, until free
 )
 
@@ -137,10 +141,21 @@ func (p *proxy) relay(from, to net.Conn, judge func([]byte) fate) {
 			<-p.freed
 			return
 		}
+		if f == passEnd {
+			n = bytes.LastIndex(buffer[:n], p.last) + len(p.last)
+		}
 		if f != cut && n > 0 {
 			if _, werr := to.Write(buffer[:n]); werr != nil {
 				return
 			}
+		}
+		if f == passEnd {
+			// A connection that is closed while something is unread takes
+			// what is on its way the other way with it.
+			if half, ok := to.(interface{ CloseWrite() error }); ok && half.CloseWrite() == nil {
+				_, _ = io.Copy(io.Discard, from) // ends when the other side does
+			}
+			return
 		}
 		if err != nil || f != pass {
 			return
