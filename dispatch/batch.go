@@ -219,6 +219,9 @@ func (r *run) load(ctx context.Context, tx *sql.Tx, s *share) ([]*Delivery, erro
 	return due, rows.Err()
 }
 
+// errOwing says that outcomes could not be recorded.
+var errOwing = errors.New("outcomes are in the journal alone")
+
 const (
 	returnUntried = `
 	UPDATE deliveries
@@ -247,6 +250,11 @@ const (
 // what was recorded of it before; only then its journal is no longer needed.
 func (r *run) release(ctx context.Context, s *share) (workResult, error) {
 	var result workResult
+	if s.owes() {
+		// What the ledger says of it is not so. Whoever takes it next settles it
+		// by the journal, as if we had died.
+		return result, errors.Join(fmt.Errorf("batch %d: %w", s.number, errOwing), s.journal.Close())
+	}
 	err := r.insist(ctx, "give a batch back", func() error {
 		return r.Ledger.DB.Transact(ctx, func(ctx context.Context, tx *sql.Tx) error {
 			result = workResult{}

@@ -97,6 +97,8 @@ func (c *clerk) work(ctx context.Context) {
 			if err == nil {
 				v = verdicts[i]
 				c.account(q)
+			} else {
+				disown(q)
 			}
 			q.answer <- v
 		}
@@ -107,6 +109,14 @@ func (c *clerk) work(ctx context.Context) {
 func (c *clerk) account(q *request) {
 	for _, s := range q.settled {
 		s.delivery.share.ended(s.outcome.state)
+	}
+}
+
+// disown settles what could not be recorded: the ledger will learn of it from
+// the journal.
+func disown(q *request) {
+	for _, s := range q.settled {
+		s.delivery.share.disown()
 	}
 }
 

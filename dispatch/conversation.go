@@ -303,7 +303,7 @@ func (c *conversation) keepBack(ctx context.Context, cause error, held ...*lette
 	if !journal.IsFull(cause) {
 		return cause
 	}
-	r.diskFull(cause)
+	r.note(cause, "the disk of the journal is full; nobody is mailed until there is room")
 	_ = r.wait(ctx, fullPause) // the caller looks at ctx
 	return nil
 }

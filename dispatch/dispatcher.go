@@ -87,7 +87,7 @@ const startDispatch = `
 func (d *Dispatcher) newRun(ctx context.Context, a Assignment) (*run, error) {
 	r := &run{
 		Dispatcher: d, key: a.Edition, names: newNaming(a.Edition), editionID: a.EditionID, compose: a.Compose, tell: a.Progress,
-		queue: newQueue(), letters: map[int]Letter{}, shares: map[*share]bool{},
+		queue: newQueue(), letters: map[int]Letter{}, shares: map[*share]bool{}, noted: map[string]time.Time{},
 		fleet: newFleet(d.Relays, d.Ledger.Now),
 	}
 	var control Control
