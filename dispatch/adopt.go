@@ -52,7 +52,7 @@ func (r *run) predecessor(b batch) (evidence, error) {
 	if b.owner == "" {
 		return evidence{}, nil
 	}
-	if b.owner == r.Owner {
+	if r.holds(b.number) {
 		return evidence{}, &busyError{b.owner, time.Second} // a job too many
 	}
 	left, err := journal.Find(r.journals, b.journalID(r.editionID))

@@ -18,6 +18,9 @@ const (
 	// server of their own that wants nothing of us; that must not cost the
 	// others their paper.
 	refusals = 3
+	// returns is how often a delivery may be in a conversation that breaks, or is
+	// refused as too much, before it is deferred.
+	returns = 5
 	// rejections is how many recipients in a row may be rejected for good
 	// before the dispatch stops: a relay that knows none of our readers is set
 	// up wrongly, or we are.
@@ -84,9 +87,21 @@ func (r *run) accepted(l *line) {
 }
 
 // judge decides what a failed attempt means for its delivery, and for the
-// dispatch. again says that nothing was begun: the delivery waits for another
-// connection.
+// dispatch. again says that nothing was begun, and that it was not about the
+// recipient: the delivery waits for another connection.
 func (r *run) judge(l *line, d *Delivery, err error) (o outcome, again bool, stop error) {
+	if o, again, stop = r.judgeOnce(l, d, err); !again {
+		return o, again, stop
+	}
+	// What breaks every conversation that it is in is deferred like any other,
+	// so that it does not stand in everybody's way.
+	if d.returned++; d.returned >= returns {
+		d.returned, o.uncount, again = 0, true, false
+	}
+	return o, again, stop
+}
+
+func (r *run) judgeOnce(l *line, d *Delivery, err error) (o outcome, again bool, stop error) {
 	o = outcome{state: Deferred, next: r.Ledger.Now().Add(backoff(d.Attempts))}
 	o.reply.Text = err.Error()
 	var refused *mailer.ReplyError
@@ -109,7 +124,7 @@ func (r *run) judge(l *line, d *Delivery, err error) (o outcome, again bool, sto
 	case refused == nil:
 		// The conversation broke before the final dot: nothing was sent.
 		r.fleet.failed(l.ship)
-		return o, true, r.failed(err)
+		return r.unlessExpired(o), true, r.failed(err)
 	case isThrottle(refused):
 		r.throttled(refused)
 		return o, true, nil

@@ -116,6 +116,7 @@ func (r *run) claim(ctx context.Context, number int64) (*share, error) {
 	if s.journal, err = r.createJournal(s); err != nil {
 		return nil, errors.Join(err, before.close())
 	}
+	r.reach(batchJournaled)
 	var due []*Delivery
 	err = r.Ledger.DB.Transact(ctx, func(ctx context.Context, tx *sql.Tx) (err error) {
 		s.count = Progress{}
@@ -131,6 +132,7 @@ func (r *run) claim(ctx context.Context, number int64) (*share, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("take batch %d: %w", number, err), s.journal.Remove(), before.close())
 	}
+	r.reach(batchTaken)
 	s.owe(len(due))
 	r.queue.add(due...)
 	return s, before.remove()
@@ -217,6 +219,9 @@ func (r *run) load(ctx context.Context, tx *sql.Tx, s *share) ([]*Delivery, erro
 	return due, rows.Err()
 }
 
+// errOwing says that outcomes could not be recorded.
+var errOwing = errors.New("outcomes are in the journal alone")
+
 const (
 	returnUntried = `
 	UPDATE deliveries
@@ -245,6 +250,11 @@ const (
 // what was recorded of it before; only then its journal is no longer needed.
 func (r *run) release(ctx context.Context, s *share) (workResult, error) {
 	var result workResult
+	if s.owes() {
+		// What the ledger says of it is not so. Whoever takes it next settles it
+		// by the journal, as if we had died.
+		return result, errors.Join(fmt.Errorf("batch %d: %w", s.number, errOwing), s.journal.Close())
+	}
 	err := r.insist(ctx, "give a batch back", func() error {
 		return r.Ledger.DB.Transact(ctx, func(ctx context.Context, tx *sql.Tx) error {
 			result = workResult{}
@@ -281,5 +291,6 @@ func (r *run) release(ctx context.Context, s *share) (workResult, error) {
 		// Whoever is next reads in the journal what the ledger does not know.
 		return result, errors.Join(fmt.Errorf("give batch %d back: %w", s.number, err), s.journal.Close())
 	}
+	r.reach(batchReturned)
 	return result, s.journal.Remove()
 }

@@ -89,12 +89,16 @@ func (c *clerk) work(ctx context.Context) {
 		verdicts, err := c.record(ctx, group)
 		if err != nil {
 			c.run.stop(fmt.Errorf("write the ledger: %w", err))
+		} else {
+			c.run.reach(afterLedger)
 		}
 		for i, q := range group {
 			v := broken
 			if err == nil {
 				v = verdicts[i]
 				c.account(q)
+			} else {
+				disown(q)
 			}
 			q.answer <- v
 		}
@@ -105,6 +109,14 @@ func (c *clerk) work(ctx context.Context) {
 func (c *clerk) account(q *request) {
 	for _, s := range q.settled {
 		s.delivery.share.ended(s.outcome.state)
+	}
+}
+
+// disown settles what could not be recorded: the ledger will learn of it from
+// the journal.
+func disown(q *request) {
+	for _, s := range q.settled {
+		s.delivery.share.disown()
 	}
 }
 
@@ -144,6 +156,9 @@ func (c *clerk) record(ctx context.Context, group []*request) (verdicts []verdic
 // again. An outcome is accepted only under the fence that its delivery was
 // taken with.
 //
+// With EXISTS instead of the comparison with 1, PostgreSQL would collect the
+// whole list first.
+//
 // On PostgreSQL a process that has just lost its batch could still take a
 // delivery of it, racing with the new owner; the row then is in the state
 // sending under the old fence, the new owner does not get it, and the sweep of
@@ -165,8 +180,8 @@ const recordAndTake = withEntries + `
 	            AND entry.fence = (SELECT fence FROM batches
 	                               WHERE batches.edition_id = $2 AND batches.number = (entry.position - 1) /
 	                                     (SELECT size FROM dispatches WHERE dispatches.edition_id = $2) + 1)
-	            AND EXISTS (SELECT 1 FROM mailable
-	                        WHERE mailable.list = $4 AND mailable.subscriber_id = deliveries.subscriber_id)
+	            AND 1 = (SELECT 1 FROM mailable
+	                     WHERE mailable.list = $4 AND mailable.subscriber_id = deliveries.subscriber_id LIMIT 1)
 	       ELSE deliveries.fence = entry.fence AND deliveries.state IN ('sending', entry.state)
 	       END`
 

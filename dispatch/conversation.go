@@ -174,6 +174,7 @@ func (c *conversation) take(d *Delivery) (*letter, error) {
 		r.queue.putBack(d)
 		return nil, errStopped
 	}
+	r.reach(deliveryTaken)
 	written, err := r.letter(d.Issue)
 	if err != nil {
 		r.queue.putBack(d)
@@ -233,14 +234,17 @@ func (c *conversation) judged(l *letter, err error) error {
 // the next in the same breath. It returns the one that is open then, or nil.
 func (c *conversation) handOver(ctx context.Context, l *letter) (*letter, error) {
 	next, stop := c.second(ctx)
+	c.run.reach(beforeBegin)
 	if err := l.share.journal.Begin(l.Position); err != nil {
 		return nil, c.keepBack(ctx, err, l, next)
 	}
+	c.run.reach(afterBegin)
 	var envelope *mailer.Envelope
 	if next != nil {
 		envelope = &next.envelope
 	}
 	result := c.line.Deliver(c.whole, l.wire, envelope)
+	c.run.reach(afterDeliver)
 	stop = errors.Join(stop, c.handedOver(l, result))
 	if next == nil {
 		return nil, stop
@@ -277,6 +281,7 @@ func (c *conversation) handedOver(l *letter, result mailer.Delivered) error {
 		// The ledger will have it in a moment; until then only we know.
 		r.Log.Warn("cannot write the journal", "edition", r.key.String(), "error", err)
 	}
+	r.reach(afterEnd)
 	if again {
 		r.queue.putBack(l.Delivery)
 		return stop
@@ -298,7 +303,7 @@ func (c *conversation) keepBack(ctx context.Context, cause error, held ...*lette
 	if !journal.IsFull(cause) {
 		return cause
 	}
-	r.diskFull(cause)
+	r.note(cause, "the disk of the journal is full; nobody is mailed until there is room")
 	_ = r.wait(ctx, fullPause) // the caller looks at ctx
 	return nil
 }

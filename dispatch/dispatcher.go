@@ -34,6 +34,8 @@ type Dispatcher struct {
 	// hurry is how many times faster than the job queue's clock ours runs, in
 	// tests; 0: as fast.
 	hurry int
+	// failpoint, in tests, is called by whichever goroutine comes to a point.
+	failpoint func(point)
 }
 
 // An Assignment is a frozen edition that is to be dispatched.
@@ -85,7 +87,7 @@ const startDispatch = `
 func (d *Dispatcher) newRun(ctx context.Context, a Assignment) (*run, error) {
 	r := &run{
 		Dispatcher: d, key: a.Edition, names: newNaming(a.Edition), editionID: a.EditionID, compose: a.Compose, tell: a.Progress,
-		queue: newQueue(), letters: map[int]Letter{}, shares: map[*share]bool{},
+		queue: newQueue(), letters: map[int]Letter{}, shares: map[*share]bool{}, noted: map[string]time.Time{},
 		fleet: newFleet(d.Relays, d.Ledger.Now),
 	}
 	var control Control

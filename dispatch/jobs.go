@@ -142,8 +142,8 @@ func (w *batchWorker) Work(ctx context.Context, job *river.Job[jobArgs]) error {
 	case errors.As(err, &busy):
 		return r.snooze(busy.wait)
 	case err != nil:
-		r.Log.Error("cannot work on a batch", "edition", r.key.String(), "batch", job.Args.Batch, "error", err)
-		if !database.MayPass(err) {
+		r.note(err, "cannot work on a batch")
+		if !database.MayPass(err) && !journal.IsFull(err) {
 			r.stop(err)
 		}
 		return err
@@ -236,3 +236,17 @@ func (r *run) replan(ctx context.Context, client *river.Client[*sql.Tx]) error {
 		return r.Ledger.plan(ctx, tx, r.editionID)
 	})
 }
+
+// clear removes the jobs that are left of an edition when all is done: those
+// inserted to be sure.
+func (r *run) clear(ctx context.Context, client *river.Client[*sql.Tx]) error {
+	_, err := client.JobDeleteMany(ctx, river.NewJobDeleteManyParams().Queues(jobQueue(r.editionID)).First(clearAtOnce).
+		States(rivertype.JobStateAvailable, rivertype.JobStateScheduled, rivertype.JobStateRetryable))
+	if err != nil {
+		return fmt.Errorf("remove jobs that are not needed: %w", err)
+	}
+	return nil
+}
+
+// clearAtOnce bounds how many jobs are removed. More do no harm.
+const clearAtOnce = 10_000

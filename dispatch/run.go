@@ -38,13 +38,13 @@ type run struct {
 	offset atomic.Int64 // nanoseconds by which the database's clock is ahead
 
 	mu       sync.Mutex
-	shares   map[*share]bool // held
-	letters  map[int]Letter  // by the number of the issue
-	failures int             // conversations in a row that broke or could not begin
-	failing  time.Time       // when the first of them did
-	refused  int             // recipients in a row for whom we were refused
-	rejected []int64         // positions rejected in a row, nobody accepted between them
-	full     time.Time       // when it was last said that a disk is full
+	shares   map[*share]bool      // held
+	letters  map[int]Letter       // by the number of the issue
+	failures int                  // conversations in a row that broke or could not begin
+	failing  time.Time            // when the first of them did
+	refused  int                  // recipients in a row for whom we were refused
+	rejected []int64              // positions rejected in a row, nobody accepted between them
+	noted    map[string]time.Time // when it was last said in the log
 }
 
 // errFinished says that every recipient has an end.
@@ -86,10 +86,11 @@ func (r *run) work() error {
 	clerks.Wait()
 	close(done)
 	keepers.Wait()
-	if cause := context.Cause(r.ctx); !errors.Is(cause, errFinished) {
-		err = errors.Join(cause, err)
+	cause := context.Cause(r.ctx)
+	if errors.Is(cause, errFinished) {
+		cause = r.clear(unhurried, client)
 	}
-	return err
+	return errors.Join(cause, err)
 }
 
 // connection is one of the connections at work, with its successors.
@@ -155,8 +156,15 @@ func (r *run) keep(client *river.Client[*sql.Tx], done <-chan struct{}) {
 	}
 }
 
+// note logs what goes wrong beside the deliveries, each once a minute.
 func (r *run) note(err error, what string) {
-	if err != nil {
+	if err == nil {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if now := r.Ledger.Now(); now.Sub(r.noted[what]) >= time.Minute {
+		r.noted[what] = now
 		r.Log.Error(what, "edition", r.key.String(), "error", err)
 	}
 }
@@ -267,6 +275,16 @@ func (r *run) held() []*share {
 	return list
 }
 
+// holds reports whether this process holds the batch of that number.
+func (r *run) holds(number int64) bool {
+	for _, s := range r.held() {
+		if s.number == number {
+			return true
+		}
+	}
+	return false
+}
+
 // loseShare gives up a share whose batch another process has taken.
 func (r *run) loseShare(s *share) {
 	if s.lose() {
@@ -301,16 +319,6 @@ func (r *run) composeLetter(ctx context.Context, issue int) (Letter, error) {
 func (r *run) hangUpNow(l *line) {
 	if err := l.Close(); err != nil {
 		r.Log.Debug("hang up", "error", err)
-	}
-}
-
-// diskFull says once a minute that a disk is full.
-func (r *run) diskFull(cause error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if now := r.Ledger.Now(); now.Sub(r.full) >= time.Minute {
-		r.full = now
-		r.Log.Error("the disk of the journal is full; nobody is mailed until there is room", "edition", r.key.String(), "error", cause)
 	}
 }
 

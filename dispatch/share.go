@@ -23,6 +23,7 @@ type share struct {
 	mu    sync.Mutex
 	open  int // deliveries without an outcome
 	lost  bool
+	owing bool     // the journal has outcomes that the ledger has not
 	count Progress // of its recipients, so far
 }
 
@@ -61,6 +62,21 @@ func (s *share) ended(state State) {
 	}
 	s.mu.Unlock()
 	s.settle(1)
+}
+
+// disown settles a delivery whose outcome could not be recorded.
+func (s *share) disown() {
+	s.mu.Lock()
+	s.owing = true
+	s.mu.Unlock()
+	s.settle(1)
+}
+
+// owes reports whether the journal has outcomes that the ledger has not.
+func (s *share) owes() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.owing
 }
 
 // progress returns how far s has come.

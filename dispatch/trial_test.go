@@ -194,26 +194,3 @@ func (tr *trial) readers() map[string]int {
 	}
 	return copies
 }
-
-// doubts returns how often each reader was in doubt, by the ledger.
-func (tr *trial) doubts() map[string]int {
-	tr.t.Helper()
-	rows, err := tr.Ledger.DB.QueryContext(tr.t.Context(), "SELECT address, in_doubt FROM deliveries WHERE edition_id = $1", tr.edition)
-	if err != nil {
-		tr.t.Fatal(err)
-	}
-	defer rows.Close()
-	doubts := map[string]int{}
-	for rows.Next() {
-		var address string
-		var n int
-		if err := rows.Scan(&address, &n); err != nil {
-			tr.t.Fatal(err)
-		}
-		doubts[address] = n
-	}
-	if err := rows.Err(); err != nil {
-		tr.t.Fatal(err)
-	}
-	return doubts
-}

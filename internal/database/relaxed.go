@@ -13,8 +13,9 @@ import (
 // back the last of them, but never one that was followed by a commit through
 // the [DB] itself, which makes all earlier ones durable with it.
 //
-// It is for what is also written down elsewhere, many times a second. One
-// goroutine at a time may use it.
+// It is for what is also written down elsewhere, many times a second, a few rows
+// at a time: its statements look rows up by their key, however small a table
+// looks. One goroutine at a time may use it.
 type Relaxed struct{ conn *sql.Conn }
 
 // Relaxed takes a connection out of the pool. The caller closes it.
@@ -25,13 +26,18 @@ func (db *DB) Relaxed(ctx context.Context) (*Relaxed, error) {
 	}
 	// https://www.sqlite.org/pragma.html#pragma_synchronous
 	// https://www.postgresql.org/docs/current/wal-async-commit.html
-	setting := "PRAGMA synchronous = NORMAL"
+	settings := []string{"PRAGMA synchronous = NORMAL"}
 	if db.dialect == PostgreSQL {
-		setting = "SET synchronous_commit = off"
+		// What the planner knows of a table is from before it was filled; it
+		// would read all of it, again and again.
+		// https://www.postgresql.org/docs/current/runtime-config-query.html
+		settings = []string{"SET synchronous_commit = off", "SET enable_seqscan = off", "SET enable_hashjoin = off", "SET enable_mergejoin = off"}
 	}
 	r := &Relaxed{conn}
-	if _, err := conn.ExecContext(ctx, setting); err != nil {
-		return nil, errors.Join(fmt.Errorf("open a connection: %w", err), r.Close())
+	for _, setting := range settings {
+		if _, err := conn.ExecContext(ctx, setting); err != nil {
+			return nil, errors.Join(fmt.Errorf("open a connection: %w", err), r.Close())
+		}
 	}
 	return r, nil
 }

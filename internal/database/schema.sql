@@ -58,7 +58,6 @@ CREATE TABLE deliveries (
     subscriber_id   INTEGER NOT NULL,
     ref             TEXT NOT NULL,
     address         TEXT NOT NULL,
-    canonical       TEXT NOT NULL,
     name            TEXT NOT NULL,
     issue           INTEGER NOT NULL DEFAULT 1, -- number of the one it carries, or will
     state           TEXT NOT NULL DEFAULT 'pending' CHECK (state IN
@@ -73,7 +72,7 @@ CREATE TABLE deliveries (
     changed_at      TEXT,
 
     PRIMARY KEY (edition_id, position),
-    UNIQUE (edition_id, canonical), -- nobody gets an edition twice
+    UNIQUE (edition_id, subscriber_id), -- nobody gets an edition twice: a subscriber is one canonical address
     CHECK ((next_attempt_at IS NOT NULL) = (state = 'deferred'))
 ) STRICT, WITHOUT ROWID;
 
@@ -132,6 +131,14 @@ CREATE TABLE issues (
     UNIQUE (edition_id, number)
 ) STRICT;
 
+-- The name of this ledger: processes of one machine may keep journals of several
+-- in one folder, and must not take one's for another's. Owned by package
+-- dispatch.
+CREATE TABLE ledgers (
+    one  INTEGER NOT NULL PRIMARY KEY CHECK (one = 1),
+    name TEXT NOT NULL CHECK (length(name) = 16)
+) STRICT;
+
 -- What one can subscribe to. Owned by package subscribers.
 CREATE TABLE lists (
     id         TEXT NOT NULL PRIMARY KEY CHECK (length(id) BETWEEN 1 AND 32),
@@ -140,9 +147,11 @@ CREATE TABLE lists (
 ) STRICT;
 
 -- The members of each list that may be mailed right now. Owned by package
--- subscribers; package dispatch reads it before every attempt.
+-- subscribers; package dispatch reads it before every attempt. Its
+-- subscriber_id is that of consents, which come in the order of their key: a
+-- freeze then needs no sort, and no memory for one.
 CREATE VIEW mailable AS
-SELECT consents.list, subscribers.id AS subscriber_id, subscribers.ref,
+SELECT consents.list, consents.subscriber_id, subscribers.ref,
        subscribers.address, subscribers.canonical, subscribers.name
 FROM   consents
 JOIN   subscribers ON subscribers.id = consents.subscriber_id

@@ -21,6 +21,7 @@ type assault struct {
 	started   time.Time // the process started last
 	restarted bool      // and it took the place of a dead one
 	mailed    time.Time // its first message; zero: none yet
+	begun     bool      // somebody has the edition
 	doubts    int       // in the ledger, when they were last counted
 	counted   chan error
 }
@@ -88,13 +89,19 @@ type moment struct {
 	after  time.Duration
 }
 
-// moment draws when to kill next: a third of the time before anything is sent,
-// else somewhere in the first part of the sending.
+// moment draws when to kill next: at any time before the first message would
+// be sent, or else somewhere in the first part of the sending. The former is
+// the more likely until somebody has the edition, since afterwards it is frozen
+// for good.
 func (e *assault) moment(never bool) moment {
 	if never {
 		return moment{never: true}
 	}
-	if e.random.IntN(3) == 0 {
+	early := e.random.IntN(3) == 0
+	if !e.begun {
+		early = !early
+	}
+	if early {
 		return moment{after: e.draw(e.ahead * 5 / 4)}
 	}
 	return moment{mailed: true, after: e.draw(e.sending * 2 / killsPerEdition)}
@@ -165,7 +172,7 @@ func (e *assault) look(ctx context.Context) error {
 	if err != nil || s.Resumed == 0 {
 		return err
 	}
-	e.mailed = time.Unix(0, s.Resumed)
+	e.mailed, e.begun = time.Unix(0, s.Resumed), true
 	if e.n == 0 {
 		e.ahead = e.mailed.Sub(e.started)
 	}

@@ -158,22 +158,27 @@ func (y *yardstick) postgresPlan(ctx context.Context) (err error) {
 
 // run measures every row once, then every row again: what else the machine
 // does comes and goes, and should not hit one row alone.
-func (y *yardstick) run(ctx context.Context) error {
-	size := int64(60_000)
+func (y *yardstick) run(ctx context.Context) (err error) {
+	var size int64 // of a message without a signature
+	for _, r := range y.rows {
+		if r.name == smtpSource {
+			continue
+		}
+		if r.base, err = y.base(ctx, r.trial, y.server); err != nil {
+			return fmt.Errorf("%s: %w", r.name, err)
+		}
+		if size == 0 {
+			size = r.base.Size
+			y.note("A message has %s bytes.", thousands(float64(size)))
+		}
+	}
 	for n := range y.repeats {
 		for _, r := range y.rows {
 			var m measured
-			var err error
 			if r.name == smtpSource {
 				m, err = y.source.send(ctx, r.connections, r.recipients, size)
 			} else {
-				if n == 0 {
-					r.base, err = y.base(ctx, r.trial, y.server)
-				}
-				if err == nil {
-					m, err = y.measure(ctx, r.trial, y.server, r.base)
-				}
-				size = max(m.Size, 1)
+				m, err = y.measure(ctx, r.trial, y.server, r.base)
 			}
 			if err != nil {
 				return fmt.Errorf("%s, %d connections: %w", r.name, r.connections, err)

@@ -18,7 +18,7 @@ import (
 // What an edition carries: with this much, a mail has about 60 kB.
 const (
 	articles     = 10
-	articleWords = 380
+	articleWords = 180
 )
 
 // A paper is a folder that zotpaper can work in.
@@ -113,6 +113,7 @@ func slot(n int) string { return fmt.Sprintf("edition-%d", n) }
 
 // writeArticles writes articles of made-up words, the same in every run.
 func (p *paper) writeArticles() error {
+	// The article that a new paper begins with is not wanted.
 	if err := os.RemoveAll(filepath.Join(p.folder, "articles")); err != nil {
 		return err
 	}
@@ -132,6 +133,11 @@ func (p *paper) writeArticles() error {
 		paragraph(&b, random)
 		name := filepath.Join(p.folder, "articles", fmt.Sprintf("article-%d.md", n))
 		if err := os.WriteFile(name, []byte(b.String()), 0o644); err != nil {
+			return err
+		}
+		// zotpaper waits for what was written a moment ago: it may be half of
+		// an article.
+		if err := os.Chtimes(name, published, published); err != nil {
 			return err
 		}
 	}

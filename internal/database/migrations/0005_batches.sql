@@ -56,7 +56,6 @@ CREATE TABLE deliveries (
     subscriber_id   {{.Int}} NOT NULL,
     ref             TEXT NOT NULL,
     address         TEXT NOT NULL,
-    canonical       TEXT NOT NULL,
     name            TEXT NOT NULL,
     issue           {{.Int}} NOT NULL DEFAULT 1, -- number of the one it carries, or will
     state           TEXT NOT NULL DEFAULT 'pending' CHECK (state IN
@@ -71,13 +70,13 @@ CREATE TABLE deliveries (
     changed_at      TEXT,
 
     PRIMARY KEY (edition_id, position),
-    UNIQUE (edition_id, canonical), -- nobody gets an edition twice
+    UNIQUE (edition_id, subscriber_id), -- nobody gets an edition twice: a subscriber is one canonical address
     CHECK ((next_attempt_at IS NOT NULL) = (state = 'deferred'))
 ) {{.Sorted}};
 
-INSERT INTO deliveries (edition_id, position, subscriber_id, ref, address, canonical, name, state, attempts,
+INSERT INTO deliveries (edition_id, position, subscriber_id, ref, address, name, state, attempts,
                         next_attempt_at, in_doubt, reply_code, reply_enhanced, reply_text, changed_at)
-SELECT edition_id, position, subscriber_id, ref, address, canonical, name, state, attempts,
+SELECT edition_id, position, subscriber_id, ref, address, name, state, attempts,
        next_attempt_at, in_doubt, reply_code, reply_enhanced, reply_text, changed_at
 FROM   deliveries_before;
 
@@ -98,3 +97,17 @@ CREATE TABLE ledgers (
     one  {{.Int}} NOT NULL PRIMARY KEY CHECK (one = 1),
     name TEXT NOT NULL CHECK (length(name) = 16)
 ) {{.Strict}};
+
+DROP VIEW mailable;
+
+-- The members of each list that may be mailed right now. Owned by package
+-- subscribers; package dispatch reads it before every attempt. Its
+-- subscriber_id is that of consents, which come in the order of their key: a
+-- freeze then needs no sort, and no memory for one.
+CREATE VIEW mailable AS
+SELECT consents.list, consents.subscriber_id, subscribers.ref,
+       subscribers.address, subscribers.canonical, subscribers.name
+FROM   consents
+JOIN   subscribers ON subscribers.id = consents.subscriber_id
+WHERE  consents.state = 'given'
+AND    NOT EXISTS (SELECT 1 FROM suppressions WHERE suppressions.canonical = subscribers.canonical);
