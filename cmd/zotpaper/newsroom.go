@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/zotpaper/zotpaper/dispatch"
+	"github.com/zotpaper/zotpaper/dispatch/journal"
 	"github.com/zotpaper/zotpaper/edition"
 	"github.com/zotpaper/zotpaper/intake"
 	"github.com/zotpaper/zotpaper/internal/database"
@@ -63,6 +64,20 @@ func openNewsroom(ctx context.Context, c *Config, log *slog.Logger, now func() t
 		return nil, errors.Join(err, n.db.Close())
 	}
 	return n, nil
+}
+
+// readyToDispatch fails if the journal cannot be kept: better now than when an
+// edition is frozen. A disk that is full will have room again.
+func (n *newsroom) readyToDispatch() error {
+	folder := n.config.journal()
+	err := os.MkdirAll(folder, 0o700)
+	if err == nil {
+		err = writableFolder(folder)
+	}
+	if err != nil && !journal.IsFull(err) {
+		return fmt.Errorf("dispatch.journal: %w", err)
+	}
+	return nil
 }
 
 func (n *newsroom) close() error { return n.db.Close() }

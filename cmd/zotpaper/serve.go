@@ -40,6 +40,9 @@ sent yet is sent when it runs again.`,
 				return err
 			}
 			defer func() { err = errors.Join(err, n.close()) }()
+			if err := n.readyToDispatch(); err != nil {
+				return err
+			}
 			if listen == "" {
 				listen = c.Web.Listen
 			}
