@@ -116,6 +116,7 @@ func (d *Dispatcher) newRun(ctx context.Context, a Assignment) (*run, error) {
 		return nil, err
 	}
 	r.ctx, r.stop = context.WithCancelCause(ctx)
+	r.unhurried = context.WithoutCancel(ctx)
 	r.pace = &pacer{rate: d.Rate, now: d.Ledger.Now, wait: r.wait, reserve: r.reserveTurns}
 	r.clerk = newClerk(r)
 	return r, nil

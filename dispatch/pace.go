@@ -147,10 +147,6 @@ func (p *pacer) grow() {
 	}
 }
 
-const insertPace = `
-	INSERT INTO paces (name, next_at) VALUES ('smtp', 0)
-	ON CONFLICT (name) DO NOTHING`
-
 const reserveTurns = `
 	UPDATE paces
 	SET    next_at = CASE WHEN next_at > CAST($1 AS BIGINT) THEN next_at ELSE CAST($1 AS BIGINT) END + CAST($2 AS BIGINT)

@@ -136,18 +136,23 @@ func (r *run) dial(ctx context.Context) (*line, error) {
 		return &line{Conn: conn, ship: s}, nil
 	}
 	r.fleet.left(s)
-	switch {
-	case ctx.Err() != nil:
-		return nil, nil
-	case mailer.OurFault(err):
-		return nil, r.refusedBy(s, err)
+	if ctx.Err() != nil {
+		return nil, nil //nolint:nilerr // the caller looks at ctx
+	}
+	return nil, r.noLine(s, err)
+}
+
+// noLine judges why there was no connection to s.
+func (r *run) noLine(s *ship, err error) error {
+	if mailer.OurFault(err) {
+		return r.refusedBy(s, err)
 	}
 	var reply *mailer.ReplyError
 	if errors.As(err, &reply) && isThrottle(reply) {
 		r.throttled(reply)
 	}
 	r.fleet.failed(s)
-	return nil, r.failed(err)
+	return r.failed(err)
 }
 
 // refusedBy notes that a relay refuses us. It returns a *StopError unless

@@ -29,13 +29,14 @@ type run struct {
 	compose   func(ctx context.Context, issue int, started time.Time) (Letter, error)
 	tell      func(Progress)
 
-	ctx    context.Context         // ends when nothing further is to be begun
-	stop   context.CancelCauseFunc // with the reason
-	queue  *queue
-	clerk  *clerk
-	fleet  *fleet
-	pace   *pacer
-	offset atomic.Int64 // nanoseconds by which the database's clock is ahead
+	ctx       context.Context         //nolint:containedctx // its end is the run's, whoever of many goroutines brings it about
+	unhurried context.Context         //nolint:containedctx // does not end: what has begun is finished
+	stop      context.CancelCauseFunc // with the reason
+	queue     *queue
+	clerk     *clerk
+	fleet     *fleet
+	pace      *pacer
+	offset    atomic.Int64 // nanoseconds by which the database's clock is ahead
 
 	mu       sync.Mutex
 	shares   map[*share]bool      // held
@@ -66,13 +67,12 @@ func (r *run) work() error {
 	}
 	// Jobs end when the run does, each after its last conversation; River must
 	// not cut them short.
-	unhurried := context.WithoutCancel(r.ctx)
-	if err := client.Start(unhurried); err != nil {
+	if err := client.Start(r.unhurried); err != nil {
 		return fmt.Errorf("job queue: %w", err)
 	}
 	var clerks, keepers, workers sync.WaitGroup
 	// The ledger is written past the end too: outcomes must not be lost.
-	clerks.Go(func() { r.clerk.work(unhurried) })
+	clerks.Go(func() { r.clerk.work(r.unhurried) })
 	done := make(chan struct{})
 	keepers.Go(func() { r.keep(client, done) })
 	keepers.Go(func() { r.keepJournals(done) })
@@ -81,14 +81,14 @@ func (r *run) work() error {
 	}
 	<-r.ctx.Done()
 	workers.Wait()
-	err = client.Stop(unhurried) // waits for the batches to be given back
+	err = client.Stop(r.unhurried) // waits for the batches to be given back
 	close(r.clerk.requests)
 	clerks.Wait()
 	close(done)
 	keepers.Wait()
 	cause := context.Cause(r.ctx)
 	if errors.Is(cause, errFinished) {
-		cause = r.clear(unhurried, client)
+		cause = r.clear(r.unhurried, client)
 	}
 	return errors.Join(cause, err)
 }
@@ -128,7 +128,7 @@ func (r *run) keep(client *river.Client[*sql.Tx], done <-chan struct{}) {
 	defer ticker.Stop()
 	for {
 		now := time.Now()
-		ctx := context.WithoutCancel(r.ctx)
+		ctx := r.unhurried
 		if r.ctx.Err() == nil && now.Sub(looked) >= lookEvery {
 			looked = now
 			r.checkControl(ctx)
@@ -301,7 +301,7 @@ func (r *run) letter(issue int) (Letter, error) {
 	if l != nil {
 		return l, nil
 	}
-	return r.composeLetter(context.WithoutCancel(r.ctx), issue)
+	return r.composeLetter(r.unhurried, issue)
 }
 
 func (r *run) composeLetter(ctx context.Context, issue int) (Letter, error) {

@@ -90,6 +90,8 @@ CREATE TABLE paces (
     next_at {{.Int}} NOT NULL -- when the next message may go, in microseconds since 1970
 ) {{.Strict}};
 
+INSERT INTO paces (name, next_at) VALUES ('smtp', 0);
+
 -- The name of this ledger: processes of one machine may keep journals of several
 -- in one folder, and must not take one's for another's. Owned by package
 -- dispatch.
