@@ -17,8 +17,7 @@ and the secret file of the first; on one machine SQLite will do.
 
 On SIGTERM it lets conversations with the mail server come to their end, gives
 its batches back, and ends with status 0. If it dies, another process on the
-same machine takes them over at once, one on another machine within two
-minutes.`,
+same machine takes them over at once, one on another machine after 15 seconds.`,
 		Example: `  zotpaper work
   zotpaper --config /srv/paper/config.yaml work`,
 		Args: cobra.NoArgs,
