@@ -164,8 +164,21 @@ const takeBatchRow = `
 	SET    owner = $1, fence = fence + 1, lease_until = $2
 	WHERE  edition_id = $3 AND number = $4 AND fence = $5 AND owner = $6 AND done = 0`
 
+// lockRunning keeps a dispatch running until the transaction ends: who halts it
+// waits, and then finds the batch with its owner.
+const lockRunning = `
+	UPDATE dispatches SET state = state
+	WHERE  edition_id = $1 AND state = 'running'`
+
 // takeBatch makes this process the owner of b, within tx.
 func (r *run) takeBatch(ctx context.Context, tx *sql.Tx, b batch) error {
+	running, err := tx.ExecContext(ctx, lockRunning, r.editionID)
+	if err != nil {
+		return err
+	}
+	if n, err := running.RowsAffected(); err != nil || n != 1 {
+		return errors.Join(&busyError{owner: "it was halted", wait: time.Second}, err)
+	}
 	result, err := tx.ExecContext(ctx, takeBatchRow, r.Owner, database.Time{Time: r.clock().Add(r.lease())},
 		r.editionID, b.number, b.fence, b.owner)
 	if err != nil {

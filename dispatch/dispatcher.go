@@ -134,7 +134,7 @@ const revertRejections = withEntries + `
 func (r *run) recordStop(ctx context.Context, stopped *StopError) error {
 	var list entries
 	for _, position := range r.rejected {
-		list.raw(position, []byte("[]"))
+		list.raw(position, []byte("0")) // only the position counts
 	}
 	err := r.Ledger.DB.Transact(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		if len(r.rejected) >= rejections {
