@@ -94,7 +94,7 @@ func sqliteName(file string) string {
 			"synchronous(FULL)",
 			"foreign_keys(ON)",
 			"temp_store(MEMORY)",           // what undoes a statement is small and goes at once
-			"cache_size(-32768)",           // KiB, for each connection
+			"cache_size(-16384)",           // KiB, for each connection
 			"wal_autocheckpoint(4000)",     // pages
 			"journal_size_limit(67108864)", // bytes the log keeps when it is idle
 		},
