@@ -1,6 +1,7 @@
 package dispatch
 
 import (
+	"bytes"
 	"context"
 	"database/sql"
 	"encoding/json"
@@ -52,14 +53,15 @@ func (r *run) predecessor(b batch) (evidence, error) {
 	if b.owner == "" {
 		return evidence{}, nil
 	}
-	if r.holds(b.number) {
-		return evidence{}, &busyError{b.owner, time.Second} // a job too many
-	}
 	left, err := journal.Find(r.journals, b.journalID(r.editionID))
-	if err == nil {
+	switch own := b.owner == r.Owner; {
+	case err == nil:
 		return evidence{left}, nil
-	}
-	if !errors.Is(err, journal.ErrNone) && !errors.Is(err, journal.ErrAlive) {
+	case own && errors.Is(err, journal.ErrAlive):
+		return evidence{}, &busyError{b.owner, time.Second} // a job too many
+	case own && errors.Is(err, journal.ErrNone):
+		return evidence{}, nil // taken by us, but we never heard that we had it
+	case !errors.Is(err, journal.ErrNone) && !errors.Is(err, journal.ErrAlive):
 		return evidence{}, err
 	}
 	if wait := b.leaseUntil.Sub(r.clock()); wait > 0 {
@@ -69,9 +71,9 @@ func (r *run) predecessor(b batch) (evidence, error) {
 }
 
 const openDeliveries = `
-	SELECT   position, attempts, in_doubt
+	SELECT   position, state, attempts, in_doubt
 	FROM     deliveries
-	WHERE    edition_id = $1 AND position BETWEEN $2 AND $3 AND state = 'sending' AND fence <= $4
+	WHERE    edition_id = $1 AND position BETWEEN $2 AND $3 AND state IN ('sending', 'pending', 'deferred') AND fence <= $4
 	ORDER BY position`
 
 const settleDeliveries = withEntries + `
@@ -81,11 +83,15 @@ const settleDeliveries = withEntries + `
 	       fence = entry.fence, changed_at = $3
 	FROM   entry
 	WHERE  deliveries.edition_id = entry.edition_id AND deliveries.position = entry.position
-	AND    deliveries.state = 'sending' AND deliveries.fence < entry.fence`
+	AND    deliveries.state IN ('sending', 'pending', 'deferred') AND deliveries.fence < entry.fence`
 
 // adopt settles, within tx, what earlier owners of b left in the state
 // sending. Their journal tells which of these were answered, which are in
 // doubt, and which had not begun. Without it all of them are in doubt.
+//
+// The database may have forgotten what it was told last: it does not wait for
+// the disk, and has lost power, or its server died. Then the journal also tells
+// of deliveries that, as far as the ledger knows, nobody took.
 func (r *run) adopt(ctx context.Context, tx *sql.Tx, b batch, before evidence) error {
 	open, err := r.openDeliveries(ctx, tx, b)
 	if err != nil || len(open) == 0 {
@@ -95,10 +101,15 @@ func (r *run) adopt(ctx context.Context, tx *sql.Tx, b batch, before evidence) e
 	if err != nil {
 		return err
 	}
-	doubtful := 0
+	sending, doubtful := 0, 0
 	var list entries
 	for position, row := range open {
 		e, begun := known[position]
+		if row.state == Sending {
+			sending++
+		} else if !begun || e.Ended && !isSent(e.Outcome) {
+			continue // it waits, whatever came of an attempt before
+		}
 		switch {
 		case e.Ended:
 			if err := list.replay(position, e.Outcome, b.fence+1); err != nil {
@@ -116,11 +127,14 @@ func (r *run) adopt(ctx context.Context, tx *sql.Tx, b batch, before evidence) e
 			list.add(position, outcome{state: Pending}, row.attempts, row.doubts, b.fence+1)
 		}
 	}
+	if list.count == 0 {
+		return nil
+	}
 	if _, err := tx.ExecContext(ctx, settleDeliveries, list.json(), r.editionID, database.Time{Time: r.Ledger.Now()}); err != nil {
 		return fmt.Errorf("settle what a dead process left: %w", err)
 	}
 	r.Log.Warn("a process died while sending", "edition", r.key.String(), "batch", b.number, "owner", b.owner,
-		"open", len(open), "in_doubt", doubtful, "policy", string(r.OnInDoubt))
+		"open", sending, "forgotten", list.count-sending, "in_doubt", doubtful, "policy", string(r.OnInDoubt))
 	return nil
 }
 
@@ -150,8 +164,11 @@ func (r *run) testimony(before evidence, open map[int64]openDelivery) (known map
 	return known, true, nil
 }
 
-// An openDelivery is one that an earlier owner left in the state sending.
-type openDelivery struct{ attempts, doubts int }
+// An openDelivery is one that an earlier owner left without an end.
+type openDelivery struct {
+	state            State
+	attempts, doubts int
+}
 
 func (r *run) openDeliveries(ctx context.Context, tx *sql.Tx, b batch) (map[int64]openDelivery, error) {
 	rows, err := tx.QueryContext(ctx, openDeliveries, r.editionID, b.first, b.last, b.fence)
@@ -163,13 +180,16 @@ func (r *run) openDeliveries(ctx context.Context, tx *sql.Tx, b batch) (map[int6
 	for rows.Next() {
 		var position int64
 		var d openDelivery
-		if err := rows.Scan(&position, &d.attempts, &d.doubts); err != nil {
+		if err := rows.Scan(&position, &d.state, &d.attempts, &d.doubts); err != nil {
 			return nil, fmt.Errorf("look for what a dead process left: %w", err)
 		}
 		open[position] = d
 	}
 	return open, rows.Err()
 }
+
+// isSent reports whether an outcome in a journal is that the message was sent.
+func isSent(columns []byte) bool { return bytes.HasPrefix(columns, []byte(`["sent"`)) }
 
 // replay adds an outcome as it stood in a journal, under a new fence.
 func (e *entries) replay(position int64, columns []byte, fence int64) error {

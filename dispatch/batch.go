@@ -126,6 +126,9 @@ func (r *run) claim(ctx context.Context, number int64) (*share, error) {
 		if err := r.adopt(ctx, tx, b, before); err != nil {
 			return err
 		}
+		if s.before, err = r.endedUnder(ctx, tx, s); err != nil {
+			return err
+		}
 		due, err = r.load(ctx, tx, s)
 		return err
 	})
@@ -232,14 +235,16 @@ func (r *run) load(ctx context.Context, tx *sql.Tx, s *share) ([]*Delivery, erro
 	return due, rows.Err()
 }
 
-// errOwing says that outcomes could not be recorded.
-var errOwing = errors.New("outcomes are in the journal alone")
-
 const (
 	returnUntried = `
 	UPDATE deliveries
 	SET    state = 'pending', changed_at = $1
 	WHERE  edition_id = $2 AND position BETWEEN $3 AND $4 AND state = 'sending' AND fence = $5`
+
+	countEnded = `
+	SELECT COUNT(*)
+	FROM   deliveries
+	WHERE  edition_id = $1 AND position BETWEEN $2 AND $3 AND fence = $4 AND state NOT IN ('pending', 'sending')`
 
 	countBatch = `
 	SELECT COUNT(*), COALESCE(SUM(CASE state WHEN 'sent' THEN 1 ELSE 0 END), 0),
@@ -255,55 +260,87 @@ const (
 	SET    owner = '', lease_until = NULL, done = $1, sent = $2, rejected = $3, deferred = $4, ended = $5
 	WHERE  edition_id = $6 AND number = $7 AND fence = $8`
 
+	batchFence = `
+	SELECT fence FROM batches WHERE edition_id = $1 AND number = $2`
+
 	dispatchState = `
 	SELECT state FROM dispatches WHERE edition_id = $1`
 )
 
+// errForgotten says that the ledger lacks outcomes that were handed in.
+var errForgotten = errors.New("the ledger lacks outcomes")
+
 // release gives a batch back and says how it stands. Its commit makes durable
 // what was recorded of it before; only then its journal is no longer needed.
+//
+// If the ledger does not have all that was handed in, since it could not be
+// written, or its server died and took the last commits with it, the batch
+// stays as a dead process would leave it: whoever takes it next, this process
+// perhaps, reads in the journal what the ledger does not know.
 func (r *run) release(ctx context.Context, s *share) (workResult, error) {
 	var result workResult
-	if s.owes() {
-		// What the ledger says of it is not so. Whoever takes it next settles it
-		// by the journal, as if we had died.
-		return result, errors.Join(fmt.Errorf("batch %d: %w", s.number, errOwing), s.journal.Close())
-	}
 	err := r.insist(ctx, "give a batch back", func() error {
-		return r.Ledger.DB.Transact(ctx, func(ctx context.Context, tx *sql.Tx) error {
-			result = workResult{}
-			_, err := tx.ExecContext(ctx, returnUntried, database.Time{Time: r.Ledger.Now()}, r.editionID, s.first, s.last, s.fence)
-			if err != nil {
-				return err
-			}
-			var p Progress
-			var next database.Time
-			err = tx.QueryRowContext(ctx, countBatch, r.editionID, s.first, s.last).
-				Scan(&p.Recipients, &p.Sent, &p.Rejected, &p.Deferred, &p.Ended, &next)
-			if err != nil {
-				return err
-			}
-			result.done = p.Ended == p.Recipients
-			if p.Ended+p.Deferred == p.Recipients {
-				result.next = next.Time
-			}
-			done := 0
-			if result.done {
-				done = 1
-			}
-			_, err = tx.ExecContext(ctx, releaseBatch, done, p.Sent, p.Rejected, p.Deferred, p.Ended, r.editionID, s.number, s.fence)
-			if err != nil {
-				return err
-			}
-			var state ControlState
-			err = tx.QueryRowContext(ctx, dispatchState, r.editionID).Scan(&state)
-			result.running = state == Running
+		return r.Ledger.DB.Transact(ctx, func(ctx context.Context, tx *sql.Tx) (err error) {
+			result, err = r.giveBack(ctx, tx, s)
 			return err
 		})
 	})
+	if errors.Is(err, errForgotten) {
+		r.Log.Warn("the ledger lacks outcomes that the journal has; the batch is taken again", "edition", r.key.String(), "batch", s.number)
+		return workResult{running: true}, s.journal.Close()
+	}
 	if err != nil {
-		// Whoever is next reads in the journal what the ledger does not know.
 		return result, errors.Join(fmt.Errorf("give batch %d back: %w", s.number, err), s.journal.Close())
 	}
 	r.reach(batchReturned)
 	return result, s.journal.Remove()
+}
+
+// giveBack gives s back within tx.
+func (r *run) giveBack(ctx context.Context, tx *sql.Tx, s *share) (workResult, error) {
+	var result workResult
+	var fence int64
+	if err := tx.QueryRowContext(ctx, batchFence, r.editionID, s.number).Scan(&fence); err != nil {
+		return result, err
+	}
+	n, err := r.endedUnder(ctx, tx, s)
+	if err != nil {
+		return result, err
+	}
+	if p := s.progress(); fence == s.fence && n < s.before+p.Ended+p.Deferred {
+		return result, errForgotten
+	}
+	_, err = tx.ExecContext(ctx, returnUntried, database.Time{Time: r.Ledger.Now()}, r.editionID, s.first, s.last, s.fence)
+	if err != nil {
+		return result, err
+	}
+	var p Progress
+	var next database.Time
+	err = tx.QueryRowContext(ctx, countBatch, r.editionID, s.first, s.last).
+		Scan(&p.Recipients, &p.Sent, &p.Rejected, &p.Deferred, &p.Ended, &next)
+	if err != nil {
+		return result, err
+	}
+	result.done = p.Ended == p.Recipients
+	if p.Ended+p.Deferred == p.Recipients {
+		result.next = next.Time
+	}
+	done := 0
+	if result.done {
+		done = 1
+	}
+	_, err = tx.ExecContext(ctx, releaseBatch, done, p.Sent, p.Rejected, p.Deferred, p.Ended, r.editionID, s.number, s.fence)
+	if err != nil {
+		return result, err
+	}
+	var state ControlState
+	err = tx.QueryRowContext(ctx, dispatchState, r.editionID).Scan(&state)
+	result.running = state == Running
+	return result, err
+}
+
+// endedUnder returns how many deliveries of s have an outcome under its fence.
+func (r *run) endedUnder(ctx context.Context, tx *sql.Tx, s *share) (n int, err error) {
+	err = tx.QueryRowContext(ctx, countEnded, r.editionID, s.first, s.last, s.fence).Scan(&n)
+	return n, err
 }

@@ -212,6 +212,11 @@ func (tr *trial) successor(owner string) *Dispatcher {
 // its predecessor died on its own machine.
 func (tr *trial) takesOver() Tally {
 	tr.t.Helper()
+	return tr.takesOverWith(compose)
+}
+
+func (tr *trial) takesOverWith(compose func(context.Context, int, time.Time) (Letter, error)) Tally {
+	tr.t.Helper()
 	const within = 5 * time.Second
 	ctx, cancel := context.WithTimeout(tr.t.Context(), time.Minute)
 	defer cancel()
@@ -223,7 +228,9 @@ func (tr *trial) takesOver() Tally {
 			first.CompareAndSwap(0, int64(time.Since(began)))
 		}
 	}
-	tally, err := d.Run(ctx, tr.assignment())
+	a := tr.assignment()
+	a.Compose = compose
+	tally, err := d.Run(ctx, a)
 	if err != nil || !tally.Complete() {
 		tr.t.Errorf("the successor's Run: %+v, error %v", tally, err)
 	}

@@ -43,7 +43,7 @@ type settled struct {
 }
 
 // A verdict says whether a delivery may be made. Whatever it is, the outcomes
-// handed in with the question are recorded, or will never be.
+// handed in with the question are recorded, or it is the journal that has them.
 type verdict int
 
 // The verdicts.
@@ -96,27 +96,18 @@ func (c *clerk) work(ctx context.Context) {
 			v := broken
 			if err == nil {
 				v = verdicts[i]
-				c.account(q)
-			} else {
-				disown(q)
 			}
+			c.account(q)
 			q.answer <- v
 		}
 	}
 }
 
-// account counts outcomes once they stand in the ledger.
+// account counts outcomes that were handed in. What the ledger lacks of them is
+// found when their batch is given back.
 func (c *clerk) account(q *request) {
 	for _, s := range q.settled {
 		s.delivery.share.ended(s.outcome.state)
-	}
-}
-
-// disown settles what could not be recorded: the ledger will learn of it from
-// the journal.
-func disown(q *request) {
-	for _, s := range q.settled {
-		s.delivery.share.disown()
 	}
 }
 
@@ -271,8 +262,14 @@ func (c *clerk) inspect(ctx context.Context, group []*request, text string) ([]v
 	verdicts := make([]verdict, len(group))
 	for i, q := range group {
 		for _, s := range q.settled {
-			if at := found[s.delivery.Position]; at.fence != s.delivery.share.fence || at.state != s.outcome.state {
-				r.loseShare(s.delivery.share)
+			share := s.delivery.share
+			switch at := found[s.delivery.Position]; {
+			case at.fence == share.fence && at.state == s.outcome.state:
+			case at.batchFence == share.fence:
+				// It forgot that the delivery was taken, see release.
+				r.queue.withdraw(share)
+			default:
+				r.loseShare(share)
 			}
 		}
 		if q.want != nil {

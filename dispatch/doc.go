@@ -47,6 +47,10 @@
 // connection at most. [InDoubt] says what happens to them; if the message is
 // sent again it has the same Message-ID.
 //
+// The ledger does not wait for the disk while messages go out, so a loss of
+// power, or the death of the database's server, may take back the last of what
+// it was told. The journal has that as well.
+//
 // A machine that is lost takes its journals with it. Then all that its
 // processes had taken counts as in doubt, two deliveries for each connection at
 // most.

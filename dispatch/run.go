@@ -156,10 +156,15 @@ func (r *run) keep(client *river.Client[*sql.Tx], done <-chan struct{}) {
 	}
 }
 
-// note logs what goes wrong beside the deliveries, each once a minute.
+// note logs what goes wrong beside the deliveries, each once a minute. It ends
+// the run if the database cannot be trusted, or written, any more: that is
+// nothing to wait for.
 func (r *run) note(err error, what string) {
 	if err == nil {
 		return
+	}
+	if database.IsDamaged(err) || database.IsReadOnly(err) {
+		r.stop(fmt.Errorf("%s: %w", what, err))
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -273,16 +278,6 @@ func (r *run) held() []*share {
 		list = append(list, s)
 	}
 	return list
-}
-
-// holds reports whether this process holds the batch of that number.
-func (r *run) holds(number int64) bool {
-	for _, s := range r.held() {
-		if s.number == number {
-			return true
-		}
-	}
-	return false
 }
 
 // loseShare gives up a share whose batch another process has taken.

@@ -17,6 +17,7 @@ type share struct {
 	last    int64
 	journal *journal.Journal
 	settled chan struct{} // closed when nothing of it waits or is under way
+	before  int           // outcomes under its fence when it was taken
 
 	retired bool // nothing more is begun of it; guarded by the queue
 
@@ -62,21 +63,6 @@ func (s *share) ended(state State) {
 	}
 	s.mu.Unlock()
 	s.settle(1)
-}
-
-// disown settles a delivery whose outcome could not be recorded.
-func (s *share) disown() {
-	s.mu.Lock()
-	s.owing = true
-	s.mu.Unlock()
-	s.settle(1)
-}
-
-// owes reports whether the journal has outcomes that the ledger has not.
-func (s *share) owes() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.owing
 }
 
 // progress returns how far s has come.

@@ -5,9 +5,12 @@ import (
 	"crypto/sha256"
 	"encoding/base32"
 	"errors"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/zotpaper/zotpaper/internal/database"
 	"github.com/zotpaper/zotpaper/internal/database/databasetest"
@@ -150,5 +153,18 @@ func TestMessageIDIsTheSameAtEveryAttempt(t *testing.T) {
 	want := "20260208." + strings.ToLower(base32.StdEncoding.EncodeToString(sum[:10]))
 	if a != want {
 		t.Errorf("messageID: %q, want %q", a, want)
+	}
+}
+
+func TestFolderOfJournalsThatIsNoneStops(t *testing.T) {
+	tr := newTrial(t, databasetest.SQLite(t), 5, nil)
+	tr.Journal = filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(tr.Journal, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	if _, err := tr.run(ctx); err == nil || errors.Is(err, context.DeadlineExceeded) || len(tr.received()) > 0 {
+		t.Errorf("Run: %v, %d messages; want it to stop over its journal", err, len(tr.received()))
 	}
 }

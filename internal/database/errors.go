@@ -1,6 +1,7 @@
 package database
 
 import (
+	"database/sql"
 	"database/sql/driver"
 	"errors"
 	"io"
@@ -92,6 +93,8 @@ func MayPass(err error) bool {
 		return false
 	case IsLocked(err), IsFull(err):
 		return true
+	case errors.Is(err, sql.ErrConnDone): // of a lost connection that was kept for oneself
+		return true
 	case errors.Is(err, driver.ErrBadConn), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.ECONNREFUSED), errors.Is(err, syscall.EPIPE), errors.Is(err, net.ErrClosed):
 		return true
 	}
@@ -103,8 +106,10 @@ func MayPass(err error) bool {
 	if pgconn.SafeToRetry(err) {
 		return true
 	}
-	if _, ok := errors.AsType[net.Error](err); ok {
-		return true
+	if e, ok := errors.AsType[net.Error](err); ok {
+		// Any error of the system has the methods of one of the network.
+		_, ofSystem := e.(syscall.Errno) //nolint:errorlint // what AsType found
+		return !ofSystem
 	}
 	return passing(postgresCode(err))
 }

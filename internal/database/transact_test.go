@@ -4,6 +4,8 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
+	"os"
 	"testing"
 
 	"github.com/zotpaper/zotpaper/internal/database"
@@ -183,5 +185,37 @@ func TestSQLiteLockedAndFull(t *testing.T) {
 	}
 	if !database.IsFull(err) || database.IsLocked(err) || database.IsUnique(err) {
 		t.Errorf("a write to a full database: %v, want IsFull and nothing else", err)
+	}
+}
+
+// A connection that somebody keeps says one thing when it is lost, and another
+// ever after: neither is for good.
+func TestALostConnectionMayPass(t *testing.T) {
+	db := databasetest.PostgreSQL(t)
+	r, err := db.Relaxed(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	one, err := r.Prepare(t.Context(), "SELECT 1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer one.Close()
+	const end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+	if _, err := db.ExecContext(t.Context(), end); err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		if _, err := one.ExecContext(t.Context()); !database.MayPass(err) {
+			t.Errorf("a statement over a lost connection: %v, want one that may pass", err)
+		}
+	}
+}
+
+func TestAnErrorOfTheSystemIsForGood(t *testing.T) {
+	_, err := os.ReadDir("transact_test.go")
+	if err == nil || database.MayPass(fmt.Errorf("look into a folder: %w", err)) {
+		t.Errorf("a folder that is a file: %v, want an error that does not pass by itself", err)
 	}
 }
