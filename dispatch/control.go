@@ -71,10 +71,12 @@ func (l Ledger) Control(ctx context.Context, editionID int64) (Control, error) {
 	return c, nil
 }
 
+// updateControl leaves a dispatch that was canceled as it is. One that stops by
+// itself was running: what an editor paused meanwhile stays paused.
 const updateControl = `
 	UPDATE dispatches
 	SET    state = $1, who = $2, why = $3, changed_at = $4
-	WHERE  edition_id = $5 AND state <> 'canceled'`
+	WHERE  edition_id = $5 AND state <> 'canceled' AND ($1 <> 'stopped' OR state = 'running')`
 
 // set brings a dispatch into state, within tx. One that was canceled stays so.
 func (l Ledger) set(ctx context.Context, tx *sql.Tx, editionID int64, state ControlState, who, why string) error {
@@ -93,6 +95,48 @@ func (l Ledger) set(ctx context.Context, tx *sql.Tx, editionID int64, state Cont
 // end; [Dispatcher.Drain] waits for that.
 func (l Ledger) Halt(ctx context.Context, tx *sql.Tx, editionID int64, state ControlState, who, why string) error {
 	return l.set(ctx, tx, editionID, state, who, why)
+}
+
+const lockStopped = `
+	UPDATE dispatches SET state = state
+	WHERE  edition_id = $1 AND state = 'stopped'`
+
+// ResumeStopped lets a dispatch go on, within tx, that had stopped by itself,
+// and reports whether it had: one that an editor has paused meanwhile stays
+// paused.
+func (l Ledger) ResumeStopped(ctx context.Context, tx *sql.Tx, editionID int64, who string) (bool, error) {
+	result, err := tx.ExecContext(ctx, lockStopped, editionID)
+	if err != nil {
+		return false, fmt.Errorf("resume the dispatch: %w", err)
+	}
+	if n, err := result.RowsAffected(); err != nil || n == 0 {
+		return false, err
+	}
+	return true, l.Resume(ctx, tx, editionID, who)
+}
+
+const countOpen = `
+	SELECT COUNT(*) FROM deliveries
+	WHERE  edition_id = $1 AND state IN ('pending', 'sending', 'deferred')`
+
+// Settled fails, within tx, unless the dispatch runs and every recipient has an
+// end. Nothing changes that before tx ends.
+func (l Ledger) Settled(ctx context.Context, tx *sql.Tx, editionID int64) error {
+	result, err := tx.ExecContext(ctx, lockRunning, editionID)
+	if err != nil {
+		return fmt.Errorf("see whether all have an end: %w", err)
+	}
+	if n, err := result.RowsAffected(); err != nil || n != 1 {
+		return errors.Join(errors.New("the dispatch was halted"), err)
+	}
+	var open int
+	if err := tx.QueryRowContext(ctx, countOpen, editionID).Scan(&open); err != nil {
+		return fmt.Errorf("see whether all have an end: %w", err)
+	}
+	if open > 0 {
+		return fmt.Errorf("%d recipients have no end", open)
+	}
+	return nil
 }
 
 // Resume lets a dispatch go on, within tx, and plans what is left of it.
@@ -261,7 +305,7 @@ const (
 
 	reopenBatches = `
 	UPDATE batches SET done = 0
-	WHERE  edition_id = $1 AND done = 1
+	WHERE  edition_id = $1
 	AND    EXISTS (SELECT 1 FROM deliveries
 	               WHERE deliveries.edition_id = $1 AND state = 'pending'
 	               AND   position BETWEEN batches.first_position AND batches.last_position)`

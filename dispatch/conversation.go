@@ -68,7 +68,7 @@ func (r *run) deliverAll(ctx context.Context) error {
 // When it returns, every delivery it began has its outcome in the ledger.
 func (c *conversation) deliver(ctx context.Context) error {
 	defer c.flush()
-	for ctx.Err() == nil && c.line.Usable() && !c.line.Spent() {
+	for ctx.Err() == nil && c.line.Usable() && !c.line.Spent() && !c.run.fleet.refuses(c.line.ship) {
 		first, err := c.first(ctx)
 		if err != nil || first == nil {
 			return err
@@ -135,7 +135,7 @@ func (c *conversation) putBack(d *Delivery) {
 func (c *conversation) second(ctx context.Context) (*letter, error) {
 	r := c.run
 	// An envelope must not be left open for as long as a pause may take.
-	if ctx.Err() != nil || c.line.Spent() || r.pace.limits() {
+	if ctx.Err() != nil || c.line.Spent() || r.pace.limits() || r.fleet.refuses(c.line.ship) {
 		return nil, nil //nolint:nilerr // the caller looks at ctx
 	}
 	for {
@@ -187,8 +187,9 @@ func (c *conversation) take(d *Delivery) (*letter, error) {
 		// the edition from all others.
 		r.Log.Error("cannot compose a message", "edition", r.key.String(), "delivery", d.Position, "error", err)
 		c.settle(d, outcome{state: Unrenderable, reply: mailer.Reply{Text: err.Error()}})
-		return nil, nil
+		return nil, r.unrenderable(d, err)
 	}
+	r.made()
 	c.turn++
 	return l, nil
 }
@@ -267,9 +268,7 @@ func (c *conversation) handedOver(l *letter, result mailer.Delivered) error {
 	o := outcome{state: Sent, reply: result.Reply}
 	var again bool
 	var stop error
-	if result.Err == nil {
-		r.accepted(c.line)
-	} else {
+	if result.Err != nil {
 		o, again, stop = r.judge(c.line, l.Delivery, result.Err)
 	}
 	if again {
@@ -281,6 +280,9 @@ func (c *conversation) handedOver(l *letter, result mailer.Delivered) error {
 		r.Log.Warn("cannot write the journal", "edition", r.key.String(), "error", err)
 	}
 	r.reach(afterEnd)
+	if result.Err == nil {
+		r.accepted(c.line)
+	}
 	if again {
 		r.queue.putBack(l.Delivery)
 		return stop

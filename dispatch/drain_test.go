@@ -179,8 +179,9 @@ func TestDrainWaitsForTheLiving(t *testing.T) {
 		if err := tr.Drain(t.Context(), key, tr.edition, Resend); err != nil {
 			t.Errorf("Drain: %v", err)
 		}
-		if s, err := r.claim(t.Context(), 1); err != nil || s != nil {
-			t.Errorf("a batch of a halted dispatch was taken: %v, error %v", s, err)
+		var busy *busyError
+		if s, err := r.claim(t.Context(), 1); !errors.As(err, &busy) || s != nil {
+			t.Errorf("claim of a halted dispatch: %v, error %v, want its job to come back later", s, err)
 		}
 	})
 }

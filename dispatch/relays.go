@@ -41,6 +41,9 @@ type ship struct {
 	until    time.Time // it is left alone
 	refusal  error     // why it refuses us; nil: it does not
 	using    int       // connections, as far as we know
+
+	refused  int     // recipients in a row for whom it refused us
+	rejected []int64 // positions it rejected in a row, nobody accepted between them
 }
 
 func newFleet(relays []Relay, now func() time.Time) *fleet {
@@ -100,6 +103,51 @@ func (f *fleet) worked(s *ship) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	s.failures, s.until, s.refusal = 0, time.Time{}, nil
+	s.refused, s.rejected = 0, s.rejected[:0]
+}
+
+// answered notes that s has judged a recipient: it does not refuse us.
+func (f *fleet) answered(s *ship) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	s.refused = 0
+}
+
+// refusedOnce counts a recipient for whom s refused us, and returns how many
+// there were in a row.
+func (f *fleet) refusedOnce(s *ship) int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	s.refused++
+	return s.refused
+}
+
+// rejectedOnce counts a recipient whom s rejected, and returns how many there
+// were in a row.
+func (f *fleet) rejectedOnce(s *ship, position int64) int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	s.rejected = append(s.rejected, position)
+	return len(s.rejected)
+}
+
+// rejectedInARow returns whom any relay has rejected since it last accepted
+// somebody.
+func (f *fleet) rejectedInARow() []int64 {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var positions []int64
+	for _, s := range f.ships {
+		positions = append(positions, s.rejected...)
+	}
+	return positions
+}
+
+// refuses reports whether s refuses us.
+func (f *fleet) refuses(s *ship) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return s.refusal != nil
 }
 
 // refused leaves s alone, since it refuses us, and reports whether any other

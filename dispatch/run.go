@@ -43,8 +43,7 @@ type run struct {
 	letters  map[int]Letter       // by the number of the issue
 	failures int                  // conversations in a row that broke or could not begin
 	failing  time.Time            // when the first of them did
-	refused  int                  // recipients in a row for whom we were refused
-	rejected []int64              // positions rejected in a row, nobody accepted between them
+	unmade   []int64              // positions in a row whose messages could not be composed
 	noted    map[string]time.Time // when it was last said in the log
 }
 
@@ -80,8 +79,8 @@ func (r *run) work() error {
 		workers.Go(r.connection)
 	}
 	<-r.ctx.Done()
-	workers.Wait()
 	err = client.Stop(r.unhurried) // waits for the batches to be given back
+	workers.Wait()
 	close(r.clerk.requests)
 	clerks.Wait()
 	close(done)
@@ -123,7 +122,7 @@ func (r *run) batchesAtOnce() int {
 func (r *run) keep(client *river.Client[*sql.Tx], done <-chan struct{}) {
 	const lookEvery = 250 * time.Millisecond
 	renewEvery := r.lease() / leaseRenewals
-	var looked, renewed, swept, told time.Time
+	var looked, renewed, swept, planned, told time.Time
 	ticker := time.NewTicker(50 * time.Millisecond)
 	defer ticker.Stop()
 	for {
@@ -143,6 +142,10 @@ func (r *run) keep(client *river.Client[*sql.Tx], done <-chan struct{}) {
 		if r.ctx.Err() == nil && now.Sub(swept) >= time.Second {
 			swept = now
 			r.note(r.sweep(ctx, client), "cannot look for batches of dead processes")
+		}
+		if r.ctx.Err() == nil && now.Sub(planned) >= 15*time.Second {
+			planned = now
+			r.note(r.replan(ctx), "cannot look for batches without a job")
 		}
 		if r.tell != nil && now.Sub(told) >= time.Second {
 			told = now
@@ -219,7 +222,7 @@ func (r *run) renew(ctx context.Context) error {
 			if err != nil {
 				return err
 			}
-			if n, err := result.RowsAffected(); err == nil && n == 0 {
+			if n, err := result.RowsAffected(); err == nil && n == 0 && r.holds(s) {
 				r.loseShare(s)
 			}
 		}
@@ -278,6 +281,13 @@ func (r *run) held() []*share {
 		list = append(list, s)
 	}
 	return list
+}
+
+// holds reports whether s was not given back meanwhile.
+func (r *run) holds(s *share) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.shares[s]
 }
 
 // loseShare gives up a share whose batch another process has taken.

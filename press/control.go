@@ -107,11 +107,17 @@ func (p *Press) resume(ctx context.Context, r Record, who string) error {
 // resumeStopped resumes the dispatch of r if it stopped by itself. What an
 // editor paused stays paused.
 func (p *Press) resumeStopped(ctx context.Context, r Record, who string) error {
-	control, err := p.Control(ctx, r)
-	if err != nil || control.State != dispatch.Stopped {
-		return err
+	err := p.change(ctx, func(ctx context.Context, ch *change) error {
+		resumed, err := p.Dispatcher.Ledger.ResumeStopped(ctx, ch.Tx, r.ID, who)
+		if err != nil || !resumed {
+			return err
+		}
+		return ch.note(ctx, r, r.State, cause{who, "resumed"})
+	})
+	if err != nil {
+		return fmt.Errorf("resume edition %s: %w", r.Key, err)
 	}
-	return p.resume(ctx, r, who)
+	return nil
 }
 
 // Cancel ends an edition for good: whoever has not got it will not. It waits

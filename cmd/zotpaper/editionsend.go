@@ -54,7 +54,7 @@ command again.`,
 }
 
 func (a *app) send(ctx context.Context, n *newsroom, s press.Slot, day edition.Date) error {
-	if err := n.readyToDispatch(); err != nil {
+	if err := errors.Join(n.readyToDispatch(), n.clocksAgree(ctx)); err != nil {
 		return err
 	}
 	begun := a.now()

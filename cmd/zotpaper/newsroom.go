@@ -80,6 +80,20 @@ func (n *newsroom) readyToDispatch() error {
 	return nil
 }
 
+// skewLimit is how far the clocks of this machine and of the database may be
+// apart. Leases allow for it; the times at which editions expire do not.
+const skewLimit = 2 * time.Minute
+
+// clocksAgree fails if a machine's clock is so wrong that it would give up
+// deliveries for which there is time, or begin editions on another day.
+func (n *newsroom) clocksAgree(ctx context.Context) error {
+	skew, err := n.db.Skew(ctx, time.Now)
+	if err == nil && skew.Abs() > skewLimit {
+		err = fmt.Errorf("this machine's clock and the database's are %s apart: put them right", skew.Abs().Round(time.Second))
+	}
+	return err
+}
+
 func (n *newsroom) close() error { return n.db.Close() }
 
 // lists returns the lists that the slots go to, each titled like the first

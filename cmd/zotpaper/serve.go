@@ -40,7 +40,7 @@ sent yet is sent when it runs again.`,
 				return err
 			}
 			defer func() { err = errors.Join(err, n.close()) }()
-			if err := n.readyToDispatch(); err != nil {
+			if err := errors.Join(n.readyToDispatch(), n.clocksAgree(ctx)); err != nil {
 				return err
 			}
 			if listen == "" {

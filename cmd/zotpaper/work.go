@@ -31,7 +31,7 @@ same machine takes them over at once, one on another machine after 15 seconds.`,
 				return err
 			}
 			defer func() { err = errors.Join(err, n.close()) }()
-			if err := n.readyToDispatch(); err != nil {
+			if err := errors.Join(n.readyToDispatch(), n.clocksAgree(cmd.Context())); err != nil {
 				return err
 			}
 			a.note("waiting for editions to dispatch")

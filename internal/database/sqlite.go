@@ -18,26 +18,27 @@ import (
 // time, so more connections than this only hold memory.
 const sqliteConnections = 8
 
-// openSQLite opens the file at path, and creates it if there is none.
-func openSQLite(ctx context.Context, path string) (*sql.DB, error) {
+// openSQLite opens the file at path, and creates it if there is none. It
+// returns two pools.
+func openSQLite(ctx context.Context, path string) (pool, relaxed *sql.DB, err error) {
 	file, err := sqliteFile(path)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if err := createPrivate(file); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	connector, err := sqlite.NewConnector(sqliteName(file))
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
+		return nil, nil, fmt.Errorf("%s: %w", path, err)
 	}
 	db := sql.OpenDB(connector)
 	db.SetMaxOpenConns(sqliteConnections)
 	db.SetMaxIdleConns(sqliteConnections)
 	if err := db.PingContext(ctx); err != nil {
-		return nil, errors.Join(fmt.Errorf("%s: %w", path, err), db.Close())
+		return nil, nil, errors.Join(fmt.Errorf("%s: %w", path, err), db.Close())
 	}
-	return db, nil
+	return db, sql.OpenDB(connector), nil
 }
 
 // sqliteFile returns the absolute path of the file meant by path.
