@@ -24,7 +24,6 @@ type share struct {
 	mu    sync.Mutex
 	open  int // deliveries without an outcome
 	lost  bool
-	owing bool     // the journal has outcomes that the ledger has not
 	count Progress // of its recipients, so far
 }
 

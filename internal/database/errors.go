@@ -109,7 +109,7 @@ func MayPass(err error) bool {
 	}
 	if e, ok := errors.AsType[net.Error](err); ok {
 		// Any error of the system has the methods of one of the network.
-		_, ofSystem := e.(syscall.Errno) //nolint:errorlint // what AsType found
+		_, ofSystem := e.(syscall.Errno)
 		return !ofSystem
 	}
 	return passing(postgresCode(err))
