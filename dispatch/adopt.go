@@ -85,14 +85,14 @@ const settleDeliveries = withEntries + `
 	WHERE  deliveries.edition_id = entry.edition_id AND deliveries.position = entry.position
 	AND    deliveries.state IN ('sending', 'pending', 'deferred') AND deliveries.fence < entry.fence`
 
-// adopt settles, within tx and under that fence, what earlier owners of b left
-// in the state sending. Their journal tells which of these were answered, which are in
+// adopt settles, within tx, what earlier owners of b left in the state
+// sending. Their journal tells which of these were answered, which are in
 // doubt, and which had not begun. Without it all of them are in doubt.
 //
 // The database may have forgotten what it was told last: it does not wait for
 // the disk, and has lost power, or its server died. Then the journal also tells
 // of deliveries that, as far as the ledger knows, nobody took.
-func (r *run) adopt(ctx context.Context, tx *sql.Tx, b batch, fence int64, before evidence) error {
+func (r *run) adopt(ctx context.Context, tx *sql.Tx, b batch, before evidence) error {
 	open, err := r.openDeliveries(ctx, tx, b)
 	if err != nil || len(open) == 0 {
 		return err
@@ -112,7 +112,7 @@ func (r *run) adopt(ctx context.Context, tx *sql.Tx, b batch, fence int64, befor
 		}
 		switch {
 		case e.Ended:
-			if err := list.replay(position, e.Outcome, fence); err != nil {
+			if err := list.replay(position, e.Outcome, b.fence+1); err != nil {
 				return err
 			}
 		case begun || !told:
@@ -122,9 +122,9 @@ func (r *run) adopt(ctx context.Context, tx *sql.Tx, b batch, fence int64, befor
 				o.state = Held
 			}
 			o.reply.Text = "no reply was read: the process that sent it died"
-			list.add(position, o, row.attempts+1, row.doubts+1, fence)
+			list.add(position, o, row.attempts+1, row.doubts+1, b.fence+1)
 		default:
-			list.add(position, outcome{state: Pending}, row.attempts, row.doubts, fence)
+			list.add(position, outcome{state: Pending}, row.attempts, row.doubts, b.fence+1)
 		}
 	}
 	if list.count == 0 {

@@ -18,6 +18,9 @@ const (
 	// server of their own that wants nothing of us; that must not cost the
 	// others their paper.
 	refusals = 3
+	// returns is how often a delivery may be in a conversation that breaks, or is
+	// refused as too much, before it is deferred.
+	returns = 5
 	// rejections is how many recipients in a row may be rejected for good
 	// before the dispatch stops: a relay that knows none of our readers is set
 	// up wrongly, or we are.
@@ -66,27 +69,42 @@ func (r *run) failed(cause error) error {
 }
 
 // answered notes that a server has judged a recipient: it is there.
-func (r *run) answered() {
+func (r *run) answered(l *line) {
+	r.reached()
+	r.fleet.answered(l.ship)
+}
+
+// reached notes that a server is there.
+func (r *run) reached() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.failures, r.refused = 0, 0
+	r.failures = 0
 }
 
 // accepted notes that a server took a message: it knows readers of ours.
 func (r *run) accepted(l *line) {
-	r.mu.Lock()
-	r.failures, r.refused = 0, 0
-	r.rejected = r.rejected[:0]
-	r.mu.Unlock()
+	r.reached()
 	r.fleet.worked(l.ship)
 	r.pace.went()
 	l.carried++
 }
 
 // judge decides what a failed attempt means for its delivery, and for the
-// dispatch. again says that nothing was begun: the delivery waits for another
-// connection.
+// dispatch. again says that nothing was begun, and that it was not about the
+// recipient: the delivery waits for another connection.
 func (r *run) judge(l *line, d *Delivery, err error) (o outcome, again bool, stop error) {
+	if o, again, stop = r.judgeOnce(l, d, err); !again {
+		return o, again, stop
+	}
+	// What breaks every conversation that it is in is deferred like any other,
+	// so that it does not stand in everybody's way.
+	if d.returned++; d.returned >= returns {
+		d.returned, o.uncount, again = 0, true, false
+	}
+	return o, again, stop
+}
+
+func (r *run) judgeOnce(l *line, d *Delivery, err error) (o outcome, again bool, stop error) {
 	o = outcome{state: Deferred, next: r.Ledger.Now().Add(backoff(d.Attempts))}
 	o.reply.Text = err.Error()
 	var refused *mailer.ReplyError
@@ -109,7 +127,7 @@ func (r *run) judge(l *line, d *Delivery, err error) (o outcome, again bool, sto
 	case refused == nil:
 		// The conversation broke before the final dot: nothing was sent.
 		r.fleet.failed(l.ship)
-		return o, true, r.failed(err)
+		return r.unlessExpired(o), true, r.failed(err)
 	case isThrottle(refused):
 		r.throttled(refused)
 		return o, true, nil
@@ -122,35 +140,48 @@ func (r *run) judge(l *line, d *Delivery, err error) (o outcome, again bool, sto
 		r.fleet.failed(l.ship)
 		return o, true, r.failed(err)
 	case mailer.Permanent(err):
-		r.answered()
-		return outcome{state: Rejected, reply: o.reply}, false, r.rejectedAgain(d, err)
+		r.answered(l)
+		return outcome{state: Rejected, reply: o.reply}, false, r.rejectedAgain(l, d, err)
 	}
-	r.answered()
+	r.answered(l)
 	return r.unlessExpired(o), false, nil
 }
 
 // judgeUs counts a refusal that looks like one of us, not of a recipient. It
 // returns a *StopError if it is the last straw.
 func (r *run) judgeUs(l *line, err error) error {
-	r.mu.Lock()
-	r.refused++
-	inRow := r.refused
-	r.mu.Unlock()
-	if inRow < refusals {
+	if r.fleet.refusedOnce(l.ship) < refusals {
 		return nil
 	}
 	return r.refusedBy(l.ship, err)
 }
 
-// rejectedAgain counts a rejection. It returns a *StopError if there were too
-// many in a row, without anybody accepted between them.
-func (r *run) rejectedAgain(d *Delivery, err error) error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.rejected = append(r.rejected, d.Position); len(r.rejected) < rejections {
+// rejectedAgain counts a rejection. It returns a *StopError if the server has
+// rejected too many in a row, without accepting anybody between them.
+func (r *run) rejectedAgain(l *line, d *Delivery, err error) error {
+	n := r.fleet.rejectedOnce(l.ship, d.Position)
+	if n < rejections {
 		return nil
 	}
-	return &StopError{r.key, fmt.Errorf("%d recipients in a row were rejected, the last one because: %w", len(r.rejected), err)}
+	return &StopError{r.key, fmt.Errorf("%s rejected %d recipients in a row, the last one because: %w", l.ship.Host, n, err)}
+}
+
+// unrenderable counts a recipient whose message could not be made. It returns a
+// *StopError if there were too many in a row: then it is not the recipients.
+func (r *run) unrenderable(d *Delivery, err error) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.unmade = append(r.unmade, d.Position); len(r.unmade) < rejections {
+		return nil
+	}
+	return &StopError{r.key, fmt.Errorf("the messages to %d recipients in a row could not be composed, the last one because: %w", len(r.unmade), err)}
+}
+
+// made notes that a message could be composed.
+func (r *run) made() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.unmade = r.unmade[:0]
 }
 
 // unlessExpired turns a deferral into an end if the edition is too old for

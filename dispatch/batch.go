@@ -2,11 +2,12 @@ package dispatch
 
 import (
 	"context"
+	"crypto/sha256"
 	"database/sql"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"time"
 
 	"github.com/riverqueue/river/rivertype"
@@ -43,7 +44,13 @@ type batch struct {
 }
 
 func (b batch) journalID(editionID int64) journal.ID {
-	return journal.ID{Edition: editionID, Batch: b.number, Fence: b.fence}
+	return journal.ID{Edition: editionID, Batch: b.number, Fence: b.fence, Owner: ownerMark(b.owner)}
+}
+
+// ownerMark returns what stands for an owner in the names of its journals.
+func ownerMark(owner string) string {
+	sum := sha256.Sum256([]byte(owner))
+	return hex.EncodeToString(sum[:6])
 }
 
 func jobArgsOf(job *rivertype.JobRow) (jobArgs, error) {
@@ -86,7 +93,7 @@ type workResult struct {
 func (r *run) workOn(ctx context.Context, number int64) (workResult, error) {
 	s, err := r.claim(ctx, number)
 	if err != nil || s == nil {
-		return workResult{}, err
+		return workResult{done: true}, err
 	}
 	r.hold(s)
 	select {
@@ -102,12 +109,15 @@ func (r *run) workOn(ctx context.Context, number int64) (workResult, error) {
 }
 
 // claim takes a batch for this process, settles what an earlier owner left
-// open, and puts what is due into the queue. It returns nil if there is
-// nothing to do, and fails with a *busyError while another process holds it.
+// open, and puts what is due into the queue. It returns nil if all is done, and
+// fails with a *busyError while another process holds it, or nobody may.
 func (r *run) claim(ctx context.Context, number int64) (*share, error) {
 	b, err := r.readBatch(ctx, number)
-	if err != nil || b.done || !b.running || r.ctx.Err() != nil {
+	switch {
+	case err != nil || b.done:
 		return nil, err
+	case !b.running || r.ctx.Err() != nil:
+		return nil, &busyError{owner: "the dispatch does not run", wait: time.Second}
 	}
 	before, err := r.predecessor(b)
 	if err != nil {
@@ -121,10 +131,10 @@ func (r *run) claim(ctx context.Context, number int64) (*share, error) {
 	var due []*Delivery
 	err = r.Ledger.DB.Transact(ctx, func(ctx context.Context, tx *sql.Tx) (err error) {
 		s.count = Progress{}
-		if err := r.takeBatch(ctx, tx, b, s.fence); err != nil {
+		if err := r.takeBatch(ctx, tx, b); err != nil {
 			return err
 		}
-		if err := r.adopt(ctx, tx, b, s.fence, before); err != nil {
+		if err := r.adopt(ctx, tx, b, before); err != nil {
 			return err
 		}
 		if s.before, err = r.endedUnder(ctx, tx, s); err != nil {
@@ -139,51 +149,55 @@ func (r *run) claim(ctx context.Context, number int64) (*share, error) {
 	r.reach(batchTaken)
 	s.owe(len(due))
 	r.queue.add(due...)
-	return s, before.remove()
+	if err := before.remove(); err != nil {
+		r.note(err, "cannot remove the journal of a process that died")
+	}
+	return s, nil
 }
 
-// createJournal makes the journal of s, and gives s another fence if a living
-// process has the journal of its own: one that is about to take the batch, or
-// was stopped before it could, for who knows how long. The ledger decides which
-// of them takes it.
+// createJournal makes the journal of s. One of that name can only be there if
+// a process died between making it and taking the batch: nothing is in it.
 func (r *run) createJournal(s *share) (*journal.Journal, error) {
-	const most = 8
-	for range most {
-		id := journal.ID{Edition: r.editionID, Batch: s.number, Fence: s.fence}
-		j, err := journal.Create(r.journals, id)
-		if err == nil {
-			return j, nil
-		}
-		if !errors.Is(err, fs.ErrExist) && !errors.Is(err, journal.ErrAlive) {
-			return nil, err
-		}
-		left, err := journal.Find(r.journals, id)
-		switch {
-		case errors.Is(err, journal.ErrAlive):
-			s.fence++
-			continue
-		case errors.Is(err, journal.ErrNone):
-			continue // it was removed meanwhile
-		case err != nil:
-			return nil, err
-		}
-		// A process died before it took the batch: nothing is in it.
-		if err := left.Remove(); err != nil {
-			return nil, err
-		}
+	id := journal.ID{Edition: r.editionID, Batch: s.number, Fence: s.fence, Owner: ownerMark(r.Owner)}
+	j, err := journal.Create(r.journals, id)
+	if err == nil {
+		return j, nil
 	}
-	return nil, &busyError{owner: "as its journal says", wait: time.Second}
+	left, findErr := journal.Find(r.journals, id)
+	switch {
+	case errors.Is(findErr, journal.ErrAlive):
+		return nil, &busyError{owner: "as its journal says", wait: time.Second}
+	case findErr != nil:
+		return nil, err
+	}
+	if err := left.Remove(); err != nil {
+		return nil, err
+	}
+	return journal.Create(r.journals, id)
 }
 
 const takeBatchRow = `
 	UPDATE batches
-	SET    owner = $1, fence = $7, lease_until = $2
+	SET    owner = $1, fence = fence + 1, lease_until = $2
 	WHERE  edition_id = $3 AND number = $4 AND fence = $5 AND owner = $6 AND done = 0`
 
-// takeBatch makes this process the owner of b, under that fence, within tx.
-func (r *run) takeBatch(ctx context.Context, tx *sql.Tx, b batch, fence int64) error {
+// lockRunning keeps a dispatch running until the transaction ends: who halts it
+// waits, and then finds the batch with its owner.
+const lockRunning = `
+	UPDATE dispatches SET state = state
+	WHERE  edition_id = $1 AND state = 'running'`
+
+// takeBatch makes this process the owner of b, within tx.
+func (r *run) takeBatch(ctx context.Context, tx *sql.Tx, b batch) error {
+	running, err := tx.ExecContext(ctx, lockRunning, r.editionID)
+	if err != nil {
+		return err
+	}
+	if n, err := running.RowsAffected(); err != nil || n != 1 {
+		return errors.Join(&busyError{owner: "it was halted", wait: time.Second}, err)
+	}
 	result, err := tx.ExecContext(ctx, takeBatchRow, r.Owner, database.Time{Time: r.clock().Add(r.lease())},
-		r.editionID, b.number, b.fence, b.owner, fence)
+		r.editionID, b.number, b.fence, b.owner)
 	if err != nil {
 		return err
 	}
@@ -260,8 +274,12 @@ const (
 	SET    owner = '', lease_until = NULL, done = $1, sent = $2, rejected = $3, deferred = $4, ended = $5
 	WHERE  edition_id = $6 AND number = $7 AND fence = $8`
 
-	batchFence = `
-	SELECT fence FROM batches WHERE edition_id = $1 AND number = $2`
+	// lockBatch has whoever would reopen the batch wait, and then find it as it
+	// was left.
+	lockBatch = `
+	UPDATE batches SET fence = fence
+	WHERE  edition_id = $1 AND number = $2
+	RETURNING fence`
 
 	dispatchState = `
 	SELECT state FROM dispatches WHERE edition_id = $1`
@@ -279,7 +297,7 @@ var errForgotten = errors.New("the ledger lacks outcomes")
 // perhaps, reads in the journal what the ledger does not know.
 func (r *run) release(ctx context.Context, s *share) (workResult, error) {
 	var result workResult
-	err := r.insist(ctx, "give a batch back", func() error {
+	err := r.insist(ctx, "give a batch back", func(ctx context.Context) error {
 		return r.Ledger.DB.Transact(ctx, func(ctx context.Context, tx *sql.Tx) (err error) {
 			result, err = r.giveBack(ctx, tx, s)
 			return err
@@ -300,7 +318,7 @@ func (r *run) release(ctx context.Context, s *share) (workResult, error) {
 func (r *run) giveBack(ctx context.Context, tx *sql.Tx, s *share) (workResult, error) {
 	var result workResult
 	var fence int64
-	if err := tx.QueryRowContext(ctx, batchFence, r.editionID, s.number).Scan(&fence); err != nil {
+	if err := tx.QueryRowContext(ctx, lockBatch, r.editionID, s.number).Scan(&fence); err != nil {
 		return result, err
 	}
 	n, err := r.endedUnder(ctx, tx, s)

@@ -126,7 +126,7 @@ func (c *clerk) record(ctx context.Context, group []*request) (verdicts []verdic
 		}
 	}
 	text := c.changes.json()
-	err = c.run.insist(ctx, "write the ledger", func() error {
+	err = c.run.insist(ctx, "write the ledger", func(ctx context.Context) error {
 		written, err := c.update(ctx, text)
 		if err == nil && written == c.changes.count {
 			verdicts = make([]verdict, len(group)) // all taken
@@ -296,6 +296,11 @@ func (c *clerk) judge(ctx context.Context, d *Delivery, s standing) (verdict, er
 	case s.batchFence != d.share.fence:
 		r.loseShare(d.share)
 		return lost, nil
+	case s.state == Suppressed && s.fence == d.share.fence:
+		return suppressed, nil // by us, a moment ago, and then something else failed
+	case s.state != Pending && s.state != Deferred && (s.state != Sending || s.fence != d.share.fence):
+		r.loseShare(d.share)
+		return lost, nil
 	case !s.mailable:
 		result, err := r.Ledger.DB.ExecContext(ctx, suppressDelivery, d.share.fence, database.Time{Time: r.Ledger.Now()}, r.editionID, d.Position, r.list)
 		if err != nil {
@@ -306,11 +311,8 @@ func (c *clerk) judge(ctx context.Context, d *Delivery, s standing) (verdict, er
 			return suppressed, err
 		}
 		return refused, err // they came back this very moment; it is asked again
-	case s.state == Sending && s.fence == d.share.fence:
+	case s.state == Sending:
 		return taken, nil
-	case s.state != Pending && s.state != Deferred:
-		r.loseShare(d.share)
-		return lost, nil
 	}
 	return refused, nil
 }

@@ -31,9 +31,8 @@ type letter struct {
 type conversation struct {
 	run     *run
 	line    *line
-	whole   context.Context // does not end: a message that has begun is finished
-	request request         // to the clerk, with outcomes to record
-	buffers [2][]byte       // letters are made in turns
+	request request   // to the clerk, with outcomes to record
+	buffers [2][]byte // letters are made in turns
 	turn    int
 	columns []byte
 }
@@ -55,7 +54,7 @@ func (r *run) deliverAll(ctx context.Context) error {
 		if l == nil {
 			continue
 		}
-		c := &conversation{run: r, line: l, whole: context.WithoutCancel(ctx)}
+		c := &conversation{run: r, line: l}
 		err = c.deliver(ctx)
 		r.hangUp(l)
 		if err != nil {
@@ -69,7 +68,7 @@ func (r *run) deliverAll(ctx context.Context) error {
 // When it returns, every delivery it began has its outcome in the ledger.
 func (c *conversation) deliver(ctx context.Context) error {
 	defer c.flush()
-	for ctx.Err() == nil && c.line.Usable() && !c.line.Spent() {
+	for ctx.Err() == nil && c.line.Usable() && !c.line.Spent() && !c.run.fleet.refuses(c.line.ship) {
 		first, err := c.first(ctx)
 		if err != nil || first == nil {
 			return err
@@ -77,7 +76,7 @@ func (c *conversation) deliver(ctx context.Context) error {
 		// From here on the conversation is finished whatever happens to ctx:
 		// one that is cut after the final dot leaves the reader's copy in
 		// doubt.
-		open, err := c.open(ctx, first)
+		open, err := c.open(first)
 		for open != nil && err == nil {
 			open, err = c.handOver(ctx, open)
 		}
@@ -109,7 +108,7 @@ func (c *conversation) first(ctx context.Context) (*letter, error) {
 		}
 		if d == nil || ctx.Err() != nil {
 			c.putBack(d)
-			return nil, nil
+			return nil, nil //nolint:nilerr // the caller looks at ctx
 		}
 		if err := r.pace.take(ctx); err != nil {
 			c.putBack(d)
@@ -136,8 +135,8 @@ func (c *conversation) putBack(d *Delivery) {
 func (c *conversation) second(ctx context.Context) (*letter, error) {
 	r := c.run
 	// An envelope must not be left open for as long as a pause may take.
-	if ctx.Err() != nil || c.line.Spent() || r.pace.limits() {
-		return nil, nil
+	if ctx.Err() != nil || c.line.Spent() || r.pace.limits() || r.fleet.refuses(c.line.ship) {
+		return nil, nil //nolint:nilerr // the caller looks at ctx
 	}
 	for {
 		d := r.queue.next()
@@ -188,8 +187,9 @@ func (c *conversation) take(d *Delivery) (*letter, error) {
 		// the edition from all others.
 		r.Log.Error("cannot compose a message", "edition", r.key.String(), "delivery", d.Position, "error", err)
 		c.settle(d, outcome{state: Unrenderable, reply: mailer.Reply{Text: err.Error()}})
-		return nil, nil
+		return nil, r.unrenderable(d, err)
 	}
+	r.made()
 	c.turn++
 	return l, nil
 }
@@ -203,7 +203,7 @@ func (c *conversation) settle(d *Delivery, o outcome) {
 }
 
 // open opens the transaction of l. It returns nil if it is not open.
-func (c *conversation) open(ctx context.Context, l *letter) (*letter, error) {
+func (c *conversation) open(l *letter) (*letter, error) {
 	r := c.run
 	if limit := c.line.MaxSize(); limit > 0 && int64(l.wire.Len()) > limit {
 		// Everybody's copy is too large, so nobody's is tried.
@@ -212,8 +212,8 @@ func (c *conversation) open(ctx context.Context, l *letter) (*letter, error) {
 		return nil, r.refusedBy(c.line.ship, &mailer.ReplyError{Command: "MAIL", Reply: mailer.Reply{Code: 552, Enhanced: "5.3.4",
 			Text: "the edition is larger than the server takes"}})
 	}
-	if err := c.line.Open(c.whole, l.envelope); err != nil {
-		return nil, c.judged(l, err)
+	if err := c.line.Open(r.unhurried, l.envelope); err != nil {
+		return nil, c.judged(l, err) // nil: it has its outcome, or waits again
 	}
 	return l, nil
 }
@@ -243,7 +243,7 @@ func (c *conversation) handOver(ctx context.Context, l *letter) (*letter, error)
 	if next != nil {
 		envelope = &next.envelope
 	}
-	result := c.line.Deliver(c.whole, l.wire, envelope)
+	result := c.line.Deliver(c.run.unhurried, l.wire, envelope)
 	c.run.reach(afterDeliver)
 	stop = errors.Join(stop, c.handedOver(l, result))
 	if next == nil {
@@ -268,9 +268,7 @@ func (c *conversation) handedOver(l *letter, result mailer.Delivered) error {
 	o := outcome{state: Sent, reply: result.Reply}
 	var again bool
 	var stop error
-	if result.Err == nil {
-		r.accepted(c.line)
-	} else {
+	if result.Err != nil {
 		o, again, stop = r.judge(c.line, l.Delivery, result.Err)
 	}
 	if again {
@@ -282,6 +280,9 @@ func (c *conversation) handedOver(l *letter, result mailer.Delivered) error {
 		r.Log.Warn("cannot write the journal", "edition", r.key.String(), "error", err)
 	}
 	r.reach(afterEnd)
+	if result.Err == nil {
+		r.accepted(c.line)
+	}
 	if again {
 		r.queue.putBack(l.Delivery)
 		return stop
@@ -303,7 +304,7 @@ func (c *conversation) keepBack(ctx context.Context, cause error, held ...*lette
 	if !journal.IsFull(cause) {
 		return cause
 	}
-	r.diskFull(cause)
+	r.note(cause, "the disk of the journal is full; nobody is mailed until there is room")
 	_ = r.wait(ctx, fullPause) // the caller looks at ctx
 	return nil
 }

@@ -59,7 +59,7 @@ func setReadOnly(t *testing.T, db *database.DB, on string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer c.Close()
+	defer func() { _ = c.Close() }() // the test is about what it did
 	name := ""
 	if err := c.QueryRowContext(t.Context(), "SELECT current_database()").Scan(&name); err != nil {
 		t.Fatal(err)
@@ -226,7 +226,7 @@ func TestD6CorruptDatabase(t *testing.T) {
 		t.Logf("Open refuses it: %v", err)
 		return
 	}
-	defer damaged.Close()
+	defer func() { _ = damaged.Close() }() // it is damaged
 	if err := damaged.Check(t.Context()); err == nil {
 		t.Error("Check of a damaged database: no error")
 	}

@@ -40,8 +40,9 @@ type Delivery struct {
 	MessageID string // left part of the Message-ID; the same at every attempt
 	Started   time.Time
 
-	doubts int    // how often it was in doubt before
-	share  *share // the batch it is in, as this process holds it
+	doubts   int    // how often it was in doubt before
+	returned int    // how often a conversation broke before it was begun
+	share    *share // the batch it is in, as this process holds it
 }
 
 // A Letter composes what one recipient gets. It is called by several
@@ -111,31 +112,6 @@ func (t Tally) Complete() bool { return t.Recipients == t.Ended() }
 // Ended returns how many recipients have an end.
 func (t Tally) Ended() int {
 	return t.Sent + t.Rejected + t.Suppressed + t.Expired + t.Unrenderable + t.Held + t.Canceled
-}
-
-// count returns the field of t that counts deliveries in s.
-func (t *Tally) count(s State) *int {
-	switch s {
-	case Sending:
-		return &t.Sending
-	case Deferred:
-		return &t.Deferred
-	case Sent:
-		return &t.Sent
-	case Rejected:
-		return &t.Rejected
-	case Suppressed:
-		return &t.Suppressed
-	case Expired:
-		return &t.Expired
-	case Unrenderable:
-		return &t.Unrenderable
-	case Held:
-		return &t.Held
-	case Canceled:
-		return &t.Canceled
-	}
-	return &t.Pending
 }
 
 // A Progress says how far a dispatch has come, over all processes that work on

@@ -67,10 +67,7 @@ func (d *Dispatcher) Run(ctx context.Context, a Assignment) (Tally, error) {
 	}
 	err = r.work()
 	after := context.WithoutCancel(ctx)
-	var stopped *StopError
-	if errors.As(err, &stopped) {
-		err = errors.Join(err, r.recordStop(after, stopped))
-	}
+	err = errors.Join(err, r.recordStop(after, err))
 	final, tallyErr := d.Ledger.Tally(after, a.EditionID)
 	if a.Progress != nil && tallyErr == nil {
 		a.Progress(Progress{final.Recipients, final.Sent, final.Rejected, final.Deferred, final.Ended()})
@@ -87,7 +84,7 @@ const startDispatch = `
 func (d *Dispatcher) newRun(ctx context.Context, a Assignment) (*run, error) {
 	r := &run{
 		Dispatcher: d, key: a.Edition, names: newNaming(a.Edition), editionID: a.EditionID, compose: a.Compose, tell: a.Progress,
-		queue: newQueue(), letters: map[int]Letter{}, shares: map[*share]bool{},
+		queue: newQueue(), letters: map[int]Letter{}, shares: map[*share]bool{}, noted: map[string]time.Time{},
 		fleet: newFleet(d.Relays, d.Ledger.Now),
 	}
 	var control Control
@@ -116,36 +113,61 @@ func (d *Dispatcher) newRun(ctx context.Context, a Assignment) (*run, error) {
 		return nil, err
 	}
 	r.ctx, r.stop = context.WithCancelCause(ctx)
+	r.unhurried = context.WithoutCancel(ctx)
 	r.pace = &pacer{rate: d.Rate, now: d.Ledger.Now, wait: r.wait, reserve: r.reserveTurns}
 	r.clerk = newClerk(r)
 	return r, nil
 }
 
-const revertRejections = withEntries + `
+const revertEnds = withEntries + `
 	UPDATE deliveries SET state = 'pending', changed_at = $3
 	FROM   entry
 	WHERE  deliveries.edition_id = entry.edition_id AND deliveries.position = entry.position
-	AND    deliveries.state = 'rejected'`
+	AND    deliveries.state IN ('rejected', 'unrenderable')`
+
+// revert takes back, within tx, what looks like a mistake of ours: recipients
+// who were rejected, or could not be written to, one after the other and up to
+// the end, have lost nothing.
+func (r *run) revert(ctx context.Context, tx *sql.Tx) error {
+	r.mu.Lock()
+	positions := append(r.fleet.rejectedInARow(), r.unmade...)
+	r.mu.Unlock()
+	if len(positions) == 0 {
+		return nil
+	}
+	var list entries
+	for _, position := range positions {
+		list.raw(position, []byte("0")) // only the position counts
+	}
+	_, err := tx.ExecContext(ctx, revertEnds, list.json(), r.editionID, database.Time{Time: r.Ledger.Now()})
+	if err == nil {
+		_, err = tx.ExecContext(ctx, reopenBatches, r.editionID)
+	}
+	if err != nil {
+		return fmt.Errorf("take rejections back: %w", err)
+	}
+	return nil
+}
 
 // recordStop keeps every process from going on with a dispatch over which we
-// are refused. Recipients who were rejected in what looks like a mistake of
-// ours have lost nothing.
-func (r *run) recordStop(ctx context.Context, stopped *StopError) error {
-	var list entries
-	for _, position := range r.rejected {
-		list.raw(position, []byte("0"))
+// are refused. Each of them takes back what it has to.
+func (r *run) recordStop(ctx context.Context, cause error) error {
+	var stopped *StopError
+	var halted *HaltError
+	switch {
+	case errors.As(cause, &stopped):
+	case errors.As(cause, &halted) && halted.State == Stopped:
+	default:
+		return nil
 	}
 	err := r.Ledger.DB.Transact(ctx, func(ctx context.Context, tx *sql.Tx) error {
-		if len(r.rejected) >= rejections {
-			now := database.Time{Time: r.Ledger.Now()}
-			if _, err := tx.ExecContext(ctx, revertRejections, list.json(), r.editionID, now); err != nil {
-				return fmt.Errorf("take rejections back: %w", err)
-			}
-			if _, err := tx.ExecContext(ctx, reopenBatches, r.editionID); err != nil {
-				return fmt.Errorf("take rejections back: %w", err)
-			}
+		if err := r.revert(ctx, tx); err != nil || stopped == nil {
+			return err
 		}
-		return r.Ledger.set(ctx, tx, r.editionID, Stopped, r.Owner, stopped.Cause.Error())
+		// If somebody else has halted it meanwhile, that is as good.
+		why := keptText(stopped.Cause.Error())
+		_, err := tx.ExecContext(ctx, updateControl, string(Stopped), r.Owner, why, database.Time{Time: r.Ledger.Now()}, r.editionID)
+		return err
 	})
 	if err != nil {
 		return fmt.Errorf("note why the dispatch stopped: %w", err)

@@ -14,20 +14,30 @@ const (
 	// in the journal.
 	insistAfterEnd = 15 * time.Second
 	longestInsist  = 2 * time.Second
+	// tryLimit is longer than SQLite waits for a lock.
+	tryLimit = 30 * time.Second
 )
+
+// within runs f with a limit.
+func within(ctx context.Context, limit time.Duration, f func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	return f(ctx)
+}
 
 // insist runs f until it succeeds or fails with an error that does not pass: a
 // full disk has space again some time, a server is restarted, a lock released.
 // Nobody is mailed meanwhile. what names it in the log.
 //
-// f runs whether or not ctx has ended. When the run has ended, insist gives up
-// a while after.
-func (r *run) insist(ctx context.Context, what string, f func() error) error {
+// Each try has half a minute: a server that went away without a word would not
+// be missed for a quarter of an hour otherwise. When the run has ended, insist
+// gives up a while after.
+func (r *run) insist(ctx context.Context, what string, f func(context.Context) error) error {
 	pause := 20 * time.Millisecond
 	var deadline time.Time
 	for attempt := 1; ; attempt++ {
-		err := f()
-		if err == nil || !database.MayPass(err) || errors.Is(err, context.Canceled) {
+		err := within(ctx, tryLimit, f)
+		if err == nil || ctx.Err() != nil || !database.MayPass(err) && !errors.Is(err, context.DeadlineExceeded) {
 			if err == nil && attempt > 1 {
 				r.Log.Info("it works again", "edition", r.key.String(), "what", what, "attempts", attempt)
 			}

@@ -72,33 +72,81 @@ const unfinishedBatches = `
 	WHERE  edition_id = $1 AND done = 0
 	ORDER  BY number`
 
-// plan inserts a job for every batch of an edition that is not done, within
-// tx. Batches that have one already lose nothing by a second.
+// plan inserts a job for every batch of an edition that is not done and has
+// none, within tx. That another plans at the same moment makes a job too many,
+// which finds nothing to do.
 func (l Ledger) plan(ctx context.Context, tx *sql.Tx, editionID int64) error {
-	rows, err := tx.QueryContext(ctx, unfinishedBatches, editionID)
-	if err != nil {
-		return fmt.Errorf("look for unfinished batches: %w", err)
-	}
-	defer rows.Close()
-	var jobs []river.InsertManyParams
-	for rows.Next() {
-		args := jobArgs{Edition: editionID}
-		if err := rows.Scan(&args.Batch); err != nil {
-			return fmt.Errorf("look for unfinished batches: %w", err)
-		}
-		jobs = append(jobs, river.InsertManyParams{Args: args, InsertOpts: &river.InsertOpts{Queue: jobQueue(editionID), Priority: inTurn}})
-	}
-	if err := rows.Err(); err != nil || len(jobs) == 0 {
+	unfinished, err := unfinishedBatchesOf(ctx, tx, editionID)
+	if err != nil || len(unfinished) == 0 {
 		return err
 	}
 	client, err := l.inserter()
 	if err != nil {
 		return err
 	}
+	planned, err := plannedBatches(ctx, client, tx, editionID)
+	if err != nil {
+		return err
+	}
+	var jobs []river.InsertManyParams
+	for _, number := range unfinished {
+		if !planned[number] {
+			jobs = append(jobs, river.InsertManyParams{
+				Args:       jobArgs{Edition: editionID, Batch: number},
+				InsertOpts: &river.InsertOpts{Queue: jobQueue(editionID), Priority: inTurn},
+			})
+		}
+	}
+	if len(jobs) == 0 {
+		return nil
+	}
 	if _, err := client.InsertManyTx(ctx, tx, jobs); err != nil {
 		return fmt.Errorf("plan %d batches: %w", len(jobs), err)
 	}
 	return nil
+}
+
+func unfinishedBatchesOf(ctx context.Context, tx *sql.Tx, editionID int64) ([]int64, error) {
+	rows, err := tx.QueryContext(ctx, unfinishedBatches, editionID)
+	if err != nil {
+		return nil, fmt.Errorf("look for unfinished batches: %w", err)
+	}
+	defer rows.Close()
+	var numbers []int64
+	for rows.Next() {
+		var n int64
+		if err := rows.Scan(&n); err != nil {
+			return nil, fmt.Errorf("look for unfinished batches: %w", err)
+		}
+		numbers = append(numbers, n)
+	}
+	return numbers, rows.Err()
+}
+
+// plannedBatches returns which batches of an edition have a job that waits or
+// runs.
+func plannedBatches(ctx context.Context, client *river.Client[*sql.Tx], tx *sql.Tx, editionID int64) (map[int64]bool, error) {
+	const page = 1000
+	planned := map[int64]bool{}
+	params := river.NewJobListParams().Queues(jobQueue(editionID)).First(page).OrderBy(river.JobListOrderByID, river.SortOrderAsc).
+		States(rivertype.JobStateAvailable, rivertype.JobStateRunning, rivertype.JobStateScheduled, rivertype.JobStateRetryable, rivertype.JobStatePending)
+	for {
+		list, err := client.JobListTx(ctx, tx, params)
+		if err != nil {
+			return nil, fmt.Errorf("look for waiting jobs: %w", err)
+		}
+		for _, job := range list.Jobs {
+			args, err := jobArgsOf(job)
+			if err != nil {
+				return nil, err
+			}
+			planned[args.Batch] = true
+		}
+		if len(list.Jobs) < page {
+			return planned, nil
+		}
+		params = params.After(list.LastCursor)
+	}
 }
 
 // jobClient returns a client of River that has r work on the batches of its
@@ -142,13 +190,16 @@ func (w *batchWorker) Work(ctx context.Context, job *river.Job[jobArgs]) error {
 	case errors.As(err, &busy):
 		return r.snooze(busy.wait)
 	case err != nil:
-		r.Log.Error("cannot work on a batch", "edition", r.key.String(), "batch", job.Args.Batch, "error", err)
+		r.note(err, "cannot work on a batch")
 		if !database.MayPass(err) && !journal.IsFull(err) {
 			r.stop(err)
 		}
 		return err
-	case result.done || !result.running:
+	case result.done:
 		return nil
+	case !result.running:
+		// The job stays in the queue, for when the dispatch goes on.
+		return r.snooze(time.Second)
 	}
 	return r.snooze(result.next.Sub(r.Ledger.Now()))
 }
@@ -194,7 +245,7 @@ func (r *run) sweep(ctx context.Context, client *river.Client[*sql.Tx]) error {
 			return fmt.Errorf("give the batch of a dead process to another: %w", err)
 		}
 	}
-	return r.replan(ctx, client)
+	return nil
 }
 
 // isDead reports whether job's process has died with its batch, which is
@@ -221,18 +272,26 @@ func (r *run) isDead(ctx context.Context, job *rivertype.JobRow) (number int64, 
 	return args.Batch, true, left.Close()
 }
 
-// replan plans all batches again if some wait and no job will ever come for
-// them. That does not happen unless jobs were deleted, or never made.
-func (r *run) replan(ctx context.Context, client *river.Client[*sql.Tx]) error {
-	waiting, err := client.JobList(ctx, river.NewJobListParams().Queues(jobQueue(r.editionID)).First(1).
-		States(rivertype.JobStateAvailable, rivertype.JobStateRunning, rivertype.JobStateScheduled, rivertype.JobStateRetryable, rivertype.JobStatePending))
-	if err != nil {
-		return fmt.Errorf("look for waiting jobs: %w", err)
-	}
-	if len(waiting.Jobs) > 0 {
-		return nil
-	}
+// replan plans the batches that have no job, which does not happen unless jobs
+// were deleted, or never made.
+func (r *run) replan(ctx context.Context) error {
 	return r.Ledger.DB.Transact(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		return r.Ledger.plan(ctx, tx, r.editionID)
 	})
+}
+
+// clear removes the jobs that are left of an edition when all is done: those
+// inserted to be sure.
+func (r *run) clear(ctx context.Context, client *river.Client[*sql.Tx]) error {
+	const atOnce = 10_000
+	for {
+		removed, err := client.JobDeleteMany(ctx, river.NewJobDeleteManyParams().Queues(jobQueue(r.editionID)).First(atOnce).
+			States(rivertype.JobStateAvailable, rivertype.JobStateScheduled, rivertype.JobStateRetryable))
+		if err != nil {
+			return fmt.Errorf("remove jobs that are not needed: %w", err)
+		}
+		if len(removed.Jobs) < atOnce {
+			return nil
+		}
+	}
 }

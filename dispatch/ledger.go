@@ -86,32 +86,30 @@ func (l Ledger) batchSize(n int) int {
 	return min(max(n/parts, atLeast), limit)
 }
 
+// tallyDeliveries counts in one pass: to group a million rows by their state
+// would sort them first.
 const tallyDeliveries = `
-	SELECT   state, COUNT(*), SUM(CASE WHEN in_doubt > 0 THEN 1 ELSE 0 END)
-	FROM     deliveries
-	WHERE    edition_id = $1
-	GROUP BY state`
+	SELECT COUNT(*),
+	       COUNT(CASE WHEN state = 'sent' THEN 1 END), COUNT(CASE WHEN state = 'rejected' THEN 1 END),
+	       COUNT(CASE WHEN state = 'suppressed' THEN 1 END), COUNT(CASE WHEN state = 'expired' THEN 1 END),
+	       COUNT(CASE WHEN state = 'unrenderable' THEN 1 END), COUNT(CASE WHEN state = 'held' THEN 1 END),
+	       COUNT(CASE WHEN state = 'canceled' THEN 1 END), COUNT(CASE WHEN state = 'pending' THEN 1 END),
+	       COUNT(CASE WHEN state = 'sending' THEN 1 END), COUNT(CASE WHEN state = 'deferred' THEN 1 END),
+	       COUNT(CASE WHEN in_doubt > 0 THEN 1 END)
+	FROM   deliveries
+	WHERE  edition_id = $1`
 
 // Tally counts the deliveries of an edition. An edition that was never frozen
 // has none.
 func (l Ledger) Tally(ctx context.Context, editionID int64) (Tally, error) {
 	var t Tally
-	rows, err := l.DB.QueryContext(ctx, tallyDeliveries, editionID)
+	err := l.DB.QueryRowContext(ctx, tallyDeliveries, editionID).Scan(&t.Recipients,
+		&t.Sent, &t.Rejected, &t.Suppressed, &t.Expired, &t.Unrenderable, &t.Held, &t.Canceled,
+		&t.Pending, &t.Sending, &t.Deferred, &t.InDoubt)
 	if err != nil {
 		return t, fmt.Errorf("count deliveries: %w", err)
 	}
-	defer rows.Close()
-	for rows.Next() {
-		var state State
-		var n, doubted int
-		if err := rows.Scan(&state, &n, &doubted); err != nil {
-			return t, fmt.Errorf("count deliveries: %w", err)
-		}
-		*t.count(state) += n
-		t.Recipients += n
-		t.InDoubt += doubted
-	}
-	return t, rows.Err()
+	return t, nil
 }
 
 // A Trouble is a delivery that did not simply go out: refused, deferred, in
@@ -132,7 +130,8 @@ const troubles = `
 	SELECT   address, state, issue, attempts, in_doubt, reply_code, reply_enhanced, reply_text, next_attempt_at
 	FROM     deliveries
 	WHERE    edition_id = $1
-	AND      (state IN ('deferred', 'rejected', 'expired', 'unrenderable', 'held', 'suppressed') OR in_doubt > 0)
+	AND      (state IN ('deferred', 'rejected', 'expired', 'unrenderable', 'held', 'suppressed') OR in_doubt > 0
+	          OR state = 'pending' AND reply_code >= 400)
 	ORDER BY state, position
 	LIMIT    $2`
 

@@ -147,21 +147,19 @@ func (p *pacer) grow() {
 	}
 }
 
-const insertPace = `
-	INSERT INTO paces (name, next_at) VALUES ('smtp', 0)
-	ON CONFLICT (name) DO NOTHING`
-
 const reserveTurns = `
 	UPDATE paces
-	SET    next_at = CASE WHEN next_at > CAST($1 AS BIGINT) THEN next_at ELSE CAST($1 AS BIGINT) END + CAST($2 AS BIGINT)
+	SET    next_at = CASE WHEN next_at > CAST($1 AS BIGINT) AND next_at < CAST($1 AS BIGINT) + 60000000
+	                 THEN next_at ELSE CAST($1 AS BIGINT) END + CAST($2 AS BIGINT)
 	WHERE  name = 'smtp'
 	RETURNING next_at`
 
 // reserveTurns has n messages, one after the other, go from the time on that is
-// returned, by the clock of this process.
+// returned, by the clock of this process. A turn that is more than a minute
+// away was taken by a clock that was wrong, and does not count.
 func (r *run) reserveTurns(ctx context.Context, n int, each time.Duration) (time.Time, error) {
 	var start time.Time
-	err := r.insist(ctx, "take a turn at sending", func() error {
+	err := r.insist(ctx, "take a turn at sending", func(ctx context.Context) error {
 		span := time.Duration(n) * each
 		var until int64
 		err := r.Ledger.DB.QueryRowContext(ctx, reserveTurns, r.clock().UnixMicro(), span.Microseconds()).Scan(&until)

@@ -41,6 +41,9 @@ type ship struct {
 	until    time.Time // it is left alone
 	refusal  error     // why it refuses us; nil: it does not
 	using    int       // connections, as far as we know
+
+	refused  int     // recipients in a row for whom it refused us
+	rejected []int64 // positions it rejected in a row, nobody accepted between them
 }
 
 func newFleet(relays []Relay, now func() time.Time) *fleet {
@@ -100,6 +103,51 @@ func (f *fleet) worked(s *ship) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	s.failures, s.until, s.refusal = 0, time.Time{}, nil
+	s.refused, s.rejected = 0, s.rejected[:0]
+}
+
+// answered notes that s has judged a recipient: it does not refuse us.
+func (f *fleet) answered(s *ship) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	s.refused = 0
+}
+
+// refusedOnce counts a recipient for whom s refused us, and returns how many
+// there were in a row.
+func (f *fleet) refusedOnce(s *ship) int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	s.refused++
+	return s.refused
+}
+
+// rejectedOnce counts a recipient whom s rejected, and returns how many there
+// were in a row.
+func (f *fleet) rejectedOnce(s *ship, position int64) int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	s.rejected = append(s.rejected, position)
+	return len(s.rejected)
+}
+
+// rejectedInARow returns whom any relay has rejected since it last accepted
+// somebody.
+func (f *fleet) rejectedInARow() []int64 {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var positions []int64
+	for _, s := range f.ships {
+		positions = append(positions, s.rejected...)
+	}
+	return positions
+}
+
+// refuses reports whether s refuses us.
+func (f *fleet) refuses(s *ship) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return s.refusal != nil
 }
 
 // refused leaves s alone, since it refuses us, and reports whether any other
@@ -136,18 +184,23 @@ func (r *run) dial(ctx context.Context) (*line, error) {
 		return &line{Conn: conn, ship: s}, nil
 	}
 	r.fleet.left(s)
-	switch {
-	case ctx.Err() != nil:
-		return nil, nil
-	case mailer.OurFault(err):
-		return nil, r.refusedBy(s, err)
+	if ctx.Err() != nil {
+		return nil, nil //nolint:nilerr // the caller looks at ctx
+	}
+	return nil, r.noLine(s, err)
+}
+
+// noLine judges why there was no connection to s.
+func (r *run) noLine(s *ship, err error) error {
+	if mailer.OurFault(err) {
+		return r.refusedBy(s, err)
 	}
 	var reply *mailer.ReplyError
 	if errors.As(err, &reply) && isThrottle(reply) {
 		r.throttled(reply)
 	}
 	r.fleet.failed(s)
-	return nil, r.failed(err)
+	return r.failed(err)
 }
 
 // refusedBy notes that a relay refuses us. It returns a *StopError unless

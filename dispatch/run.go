@@ -29,22 +29,22 @@ type run struct {
 	compose   func(ctx context.Context, issue int, started time.Time) (Letter, error)
 	tell      func(Progress)
 
-	ctx    context.Context         // ends when nothing further is to be begun
-	stop   context.CancelCauseFunc // with the reason
-	queue  *queue
-	clerk  *clerk
-	fleet  *fleet
-	pace   *pacer
-	offset atomic.Int64 // nanoseconds by which the database's clock is ahead
+	ctx       context.Context         //nolint:containedctx // its end is the run's, whoever of many goroutines brings it about
+	unhurried context.Context         //nolint:containedctx // does not end: what has begun is finished
+	stop      context.CancelCauseFunc // with the reason
+	queue     *queue
+	clerk     *clerk
+	fleet     *fleet
+	pace      *pacer
+	offset    atomic.Int64 // nanoseconds by which the database's clock is ahead
 
 	mu       sync.Mutex
-	shares   map[*share]bool // held
-	letters  map[int]Letter  // by the number of the issue
-	failures int             // conversations in a row that broke or could not begin
-	failing  time.Time       // when the first of them did
-	refused  int             // recipients in a row for whom we were refused
-	rejected []int64         // positions rejected in a row, nobody accepted between them
-	full     time.Time       // when it was last said that a disk is full
+	shares   map[*share]bool      // held
+	letters  map[int]Letter       // by the number of the issue
+	failures int                  // conversations in a row that broke or could not begin
+	failing  time.Time            // when the first of them did
+	unmade   []int64              // positions in a row whose messages could not be composed
+	noted    map[string]time.Time // when it was last said in the log
 }
 
 // errFinished says that every recipient has an end.
@@ -66,13 +66,12 @@ func (r *run) work() error {
 	}
 	// Jobs end when the run does, each after its last conversation; River must
 	// not cut them short.
-	unhurried := context.WithoutCancel(r.ctx)
-	if err := client.Start(unhurried); err != nil {
+	if err := client.Start(r.unhurried); err != nil {
 		return fmt.Errorf("job queue: %w", err)
 	}
 	var clerks, keepers, workers sync.WaitGroup
 	// The ledger is written past the end too: outcomes must not be lost.
-	clerks.Go(func() { r.clerk.work(unhurried) })
+	clerks.Go(func() { r.clerk.work(r.unhurried) })
 	done := make(chan struct{})
 	keepers.Go(func() { r.keep(client, done) })
 	keepers.Go(func() { r.keepJournals(done) })
@@ -80,16 +79,17 @@ func (r *run) work() error {
 		workers.Go(r.connection)
 	}
 	<-r.ctx.Done()
+	err = client.Stop(r.unhurried) // waits for the batches to be given back
 	workers.Wait()
-	err = client.Stop(unhurried) // waits for the batches to be given back
 	close(r.clerk.requests)
 	clerks.Wait()
 	close(done)
 	keepers.Wait()
-	if cause := context.Cause(r.ctx); !errors.Is(cause, errFinished) {
-		err = errors.Join(cause, err)
+	cause := context.Cause(r.ctx)
+	if errors.Is(cause, errFinished) {
+		cause = r.clear(r.unhurried, client)
 	}
-	return err
+	return errors.Join(cause, err)
 }
 
 // connection is one of the connections at work, with its successors.
@@ -122,12 +122,12 @@ func (r *run) batchesAtOnce() int {
 func (r *run) keep(client *river.Client[*sql.Tx], done <-chan struct{}) {
 	const lookEvery = 250 * time.Millisecond
 	renewEvery := r.lease() / leaseRenewals
-	var looked, renewed, swept, told time.Time
+	var looked, renewed, swept, planned, told time.Time
 	ticker := time.NewTicker(50 * time.Millisecond)
 	defer ticker.Stop()
 	for {
 		now := time.Now()
-		ctx := context.WithoutCancel(r.ctx)
+		ctx := r.unhurried
 		if r.ctx.Err() == nil && now.Sub(looked) >= lookEvery {
 			looked = now
 			r.checkControl(ctx)
@@ -143,6 +143,10 @@ func (r *run) keep(client *river.Client[*sql.Tx], done <-chan struct{}) {
 			swept = now
 			r.note(r.sweep(ctx, client), "cannot look for batches of dead processes")
 		}
+		if r.ctx.Err() == nil && now.Sub(planned) >= 15*time.Second {
+			planned = now
+			r.note(r.replan(ctx), "cannot look for batches without a job")
+		}
 		if r.tell != nil && now.Sub(told) >= time.Second {
 			told = now
 			r.report(ctx)
@@ -155,15 +159,21 @@ func (r *run) keep(client *river.Client[*sql.Tx], done <-chan struct{}) {
 	}
 }
 
-// note logs err, and ends the run if it says that the database cannot be
-// trusted, or written, any more: that is nothing to wait for.
+// note logs what goes wrong beside the deliveries, each once a minute. It ends
+// the run if the database cannot be trusted, or written, any more: that is
+// nothing to wait for.
 func (r *run) note(err error, what string) {
 	if err == nil {
 		return
 	}
-	r.Log.Error(what, "edition", r.key.String(), "error", err)
 	if database.IsDamaged(err) || database.IsReadOnly(err) {
 		r.stop(fmt.Errorf("%s: %w", what, err))
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if now := r.Ledger.Now(); now.Sub(r.noted[what]) >= time.Minute {
+		r.noted[what] = now
+		r.Log.Error(what, "edition", r.key.String(), "error", err)
 	}
 }
 
@@ -212,7 +222,7 @@ func (r *run) renew(ctx context.Context) error {
 			if err != nil {
 				return err
 			}
-			if n, err := result.RowsAffected(); err == nil && n == 0 {
+			if n, err := result.RowsAffected(); err == nil && n == 0 && r.holds(s) {
 				r.loseShare(s)
 			}
 		}
@@ -273,6 +283,13 @@ func (r *run) held() []*share {
 	return list
 }
 
+// holds reports whether s was not given back meanwhile.
+func (r *run) holds(s *share) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.shares[s]
+}
+
 // loseShare gives up a share whose batch another process has taken.
 func (r *run) loseShare(s *share) {
 	if s.lose() {
@@ -289,7 +306,7 @@ func (r *run) letter(issue int) (Letter, error) {
 	if l != nil {
 		return l, nil
 	}
-	return r.composeLetter(context.WithoutCancel(r.ctx), issue)
+	return r.composeLetter(r.unhurried, issue)
 }
 
 func (r *run) composeLetter(ctx context.Context, issue int) (Letter, error) {
@@ -307,16 +324,6 @@ func (r *run) composeLetter(ctx context.Context, issue int) (Letter, error) {
 func (r *run) hangUpNow(l *line) {
 	if err := l.Close(); err != nil {
 		r.Log.Debug("hang up", "error", err)
-	}
-}
-
-// diskFull says once a minute that a disk is full.
-func (r *run) diskFull(cause error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if now := r.Ledger.Now(); now.Sub(r.full) >= time.Minute {
-		r.full = now
-		r.Log.Error("the disk of the journal is full; nobody is mailed until there is room", "edition", r.key.String(), "error", cause)
 	}
 }
 

@@ -107,11 +107,17 @@ func (p *Press) resume(ctx context.Context, r Record, who string) error {
 // resumeStopped resumes the dispatch of r if it stopped by itself. What an
 // editor paused stays paused.
 func (p *Press) resumeStopped(ctx context.Context, r Record, who string) error {
-	control, err := p.Control(ctx, r)
-	if err != nil || control.State != dispatch.Stopped {
-		return err
+	err := p.change(ctx, func(ctx context.Context, ch *change) error {
+		resumed, err := p.Dispatcher.Ledger.ResumeStopped(ctx, ch.Tx, r.ID, who)
+		if err != nil || !resumed {
+			return err
+		}
+		return ch.note(ctx, r, r.State, cause{who, "resumed"})
+	})
+	if err != nil {
+		return fmt.Errorf("resume edition %s: %w", r.Key, err)
 	}
-	return p.resume(ctx, r, who)
+	return nil
 }
 
 // Cancel ends an edition for good: whoever has not got it will not. It waits
@@ -167,17 +173,19 @@ func (p *Press) cease(ctx context.Context, r Record, who, why string) error {
 			return err
 		}
 	}
-	if err := p.drain(ctx, r); err != nil {
+	// Whoever is in doubt may have it: that is no cancellation.
+	if err := p.drain(ctx, r, dispatch.Hold); err != nil {
 		return fmt.Errorf("cancel edition %s; nobody is mailed any more, cancel it again to end it: %w", r.Key, err)
 	}
 	return nil
 }
 
-// drain waits until the conversations about r that have begun are over.
-func (p *Press) drain(ctx context.Context, r Record) error {
+// drain waits until the conversations about r that have begun are over, and
+// settles what dead processes left.
+func (p *Press) drain(ctx context.Context, r Record, policy dispatch.InDoubt) error {
 	ctx, cancel := context.WithTimeout(ctx, drainFor)
 	defer cancel()
-	return p.Dispatcher.Ledger.Drain(ctx, r.ID)
+	return p.Dispatcher.Drain(ctx, r.Key, r.ID, policy)
 }
 
 // A Replaced says what became of a replacement.
@@ -203,7 +211,7 @@ func (p *Press) Replace(ctx context.Context, key edition.Key, who, why string) (
 		return out, err
 	}
 	var d Draft
-	if err = p.drain(ctx, r); err == nil {
+	if err = p.drain(ctx, r, p.Dispatcher.OnInDoubt); err == nil {
 		d, err = p.redraft(ctx, r)
 	}
 	if err == nil {

@@ -32,11 +32,17 @@ func (p *Press) newLetter(issue templates.Issue, title, list, mark string, start
 	l := letter{press: p, issue: issue, title: title, list: list, mark: mark}
 	l.domain = senderDomain(p.Sender.From.Address)
 	tokens := p.tokens(specimenRef, list)
-	specimen, err := l.message(dispatch.Delivery{
+	to := dispatch.Delivery{
 		Edition: issue.Key, Ref: specimenRef, Address: specimenAddress, MessageID: "specimen", Started: started,
-	})
+	}
+	specimen, err := l.message(to)
 	if err == nil {
 		l.stencil, err = mailer.NewStencil(specimen, tokens.unsubscribe, tokens.preferences)
+	}
+	if err == nil {
+		// What is wrong with the key or the bounce address is wrong with every
+		// copy.
+		_, _, _, err = l.Compose(nil, &to)
 	}
 	if err != nil {
 		return l, fmt.Errorf("compose %s: %w", issue.Key, err)

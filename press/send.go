@@ -135,6 +135,9 @@ func (p *Press) Dispatch(ctx context.Context, r Record, who string, progress fun
 func (p *Press) complete(ctx context.Context, r Record, who string) (Record, error) {
 	done := r
 	err := p.change(ctx, func(ctx context.Context, ch *change) (err error) {
+		if err := p.Dispatcher.Ledger.Settled(ctx, ch.Tx, r.ID); err != nil {
+			return fmt.Errorf("complete edition %s: %w", r.Key, err)
+		}
 		done, err = ch.move(ctx, r, edition.Complete, cause{who: who})
 		return err
 	})

@@ -119,7 +119,7 @@ func (w *worker) dispatch(ctx context.Context, r Record) {
 	p := w.press
 	control, err := p.Control(ctx, r)
 	if err == nil && control.State == dispatch.Stopped && p.Now().Sub(control.Changed) >= retryAfter {
-		err = p.resume(ctx, r, w.who)
+		err = p.resumeStopped(ctx, r, w.who)
 		control.State = dispatch.Running
 	}
 	if err == nil && control.State != dispatch.Running {

@@ -2,7 +2,9 @@ package main
 
 import (
 	"fmt"
+	"maps"
 	"net/url"
+	"slices"
 	"strconv"
 )
 
@@ -38,6 +40,11 @@ func (k *checker) relay(path, text string) (RelayConfig, bool) {
 		k.bad(path, form)
 		return RelayConfig{}, false
 	}
+	options, err := url.ParseQuery(u.RawQuery)
+	if err != nil {
+		k.bad(path, form)
+		return RelayConfig{}, false
+	}
 	r := RelayConfig{Host: u.Hostname(), Username: u.User.Username(), Weight: 1}
 	switch u.Scheme {
 	case "smtp":
@@ -58,13 +65,18 @@ func (k *checker) relay(path, text string) (RelayConfig, bool) {
 			return r, false
 		}
 	}
-	return r, k.relayOptions(path, u.Query(), &r)
+	ok := k.relayOptions(path, options, &r)
+	return r, ok
 }
 
 // relayOptions reads what stands behind the ? of a server's URL into r.
 func (k *checker) relayOptions(path string, options url.Values, r *RelayConfig) bool {
-	for name, values := range options {
-		value := values[len(values)-1]
+	for _, name := range slices.Sorted(maps.Keys(options)) {
+		value := options.Get(name)
+		if len(options[name]) > 1 {
+			k.bad(path, "%s stands there twice", name)
+			return false
+		}
 		switch name {
 		case "weight":
 			n, err := strconv.Atoi(value)

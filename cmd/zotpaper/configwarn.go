@@ -1,8 +1,11 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
+	"path/filepath"
 	"strings"
 )
 
@@ -45,10 +48,44 @@ func warnings(c *Config) []string {
 	if info, err := os.Stat(c.Articles.Folder); err != nil || !info.IsDir() {
 		warn("articles.folder", "there is no folder %s yet", c.Articles.Folder)
 	}
+	if err := writableFolder(existing(c.journal())); err != nil {
+		warn("dispatch.journal", "%s", err)
+	}
 	if c.Web.Keyring != nil && c.Web.Keyring.Exposed() {
 		warn("web.secret_file", "others on this machine can read it; chmod 600 %s", shellQuote(c.Web.SecretFile))
 	}
 	return found
+}
+
+// existing returns folder, or the nearest one above it that is there: that is
+// where it would be made.
+func existing(folder string) string {
+	for {
+		_, err := os.Stat(folder)
+		above := filepath.Dir(folder)
+		if !errors.Is(err, fs.ErrNotExist) || above == folder {
+			return folder
+		}
+		folder = above
+	}
+}
+
+// writableFolder fails if no file can be made in folder. It leaves none behind.
+func writableFolder(folder string) error {
+	f, err := os.CreateTemp(folder, ".writable-*")
+	if err != nil {
+		return fmt.Errorf("cannot write to the folder %s: %w", folder, withoutPath(err))
+	}
+	return errors.Join(f.Close(), os.Remove(f.Name()))
+}
+
+// withoutPath returns what is wrong without the name of the file.
+func withoutPath(err error) error {
+	var path *fs.PathError
+	if errors.As(err, &path) {
+		return path.Err
+	}
+	return err
 }
 
 // aligned reports whether the domain of address is domain or lies in it, or

@@ -41,12 +41,23 @@ func (b *dispatchBar) set(p dispatch.Progress) {
 	for len(b.seen) > 2 && now.Sub(b.seen[0].at) > rateOver {
 		b.seen = b.seen[1:]
 	}
-	b.bar.say(b.describe(p))
+	speed := b.speed()
+	b.bar.say(beside(p, speed), speed)
 	b.bar.set(p.Ended)
 }
 
-// describe returns what is said beside the count.
-func (b *dispatchBar) describe(p dispatch.Progress) string {
+// speed returns how many recipients a second got an end of late; 0: none.
+func (b *dispatchBar) speed() float64 {
+	first, last := b.seen[0], b.seen[len(b.seen)-1]
+	gone := last.at.Sub(first.at).Seconds()
+	if gone <= 0 || last.ended <= first.ended {
+		return 0
+	}
+	return float64(last.ended-first.ended) / gone
+}
+
+// beside returns what is said beside the count.
+func beside(p dispatch.Progress, speed float64) string {
 	var s strings.Builder
 	if p.Sent != p.Ended {
 		fmt.Fprintf(&s, ", %d sent", p.Sent)
@@ -57,20 +68,13 @@ func (b *dispatchBar) describe(p dispatch.Progress) string {
 	if p.Rejected > 0 {
 		fmt.Fprintf(&s, ", %d rejected", p.Rejected)
 	}
-	if first := b.seen[0]; len(b.seen) > 1 {
-		if gone := b.seen[len(b.seen)-1].at.Sub(first.at).Seconds(); gone > 0 && p.Ended > first.ended {
-			fmt.Fprintf(&s, ", %s/s", rate(float64(p.Ended-first.ended)/gone))
-		}
+	switch {
+	case speed >= 10:
+		fmt.Fprintf(&s, ", %.0f/s", speed)
+	case speed > 0:
+		fmt.Fprintf(&s, ", %.1f/s", speed)
 	}
 	return s.String()
-}
-
-// rate returns how many there are in a second, slow ones with a decimal.
-func rate(a float64) string {
-	if a < 10 {
-		return fmt.Sprintf("%.1f", a)
-	}
-	return fmt.Sprintf("%.0f", a)
 }
 
 // end takes the bar off the screen.

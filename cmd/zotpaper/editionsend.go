@@ -24,11 +24,13 @@ func newEditionSend(a *app) *cobra.Command {
 and waits until every recipient has an end. This is what cron calls.
 
 Run it again after any interruption: it goes on where it stopped, with the
-frozen edition, and never sends it to anybody twice.
+frozen edition, and never sends it to anybody twice. While serve or work are at
+it as well, they share the work.
 
 Exit status 0: it is complete. 3: it is held, for instance because there are
-too few articles, or it was complete before. 1: something went wrong; nobody
-is lost, put it right and run the same command again.`,
+too few articles; or an editor has paused or canceled it; or it was complete
+before. 1: something went wrong; nobody is lost, put it right and run the same
+command again.`,
 		Example: `  zotpaper edition send
   zotpaper edition send --dry-run
   0 16 * * * zotpaper --config /srv/paper/config.yaml edition send --slot afternoon`,
@@ -52,6 +54,9 @@ is lost, put it right and run the same command again.`,
 }
 
 func (a *app) send(ctx context.Context, n *newsroom, s press.Slot, day edition.Date) error {
+	if err := errors.Join(n.readyToDispatch(), n.clocksAgree(ctx)); err != nil {
+		return err
+	}
 	begun := a.now()
 	bar := a.dispatchProgress()
 	done, err := n.press.Send(ctx, s, day, a.who(), bar.set)

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/zotpaper/zotpaper/dispatch"
+	"github.com/zotpaper/zotpaper/dispatch/journal"
 	"github.com/zotpaper/zotpaper/edition"
 	"github.com/zotpaper/zotpaper/intake"
 	"github.com/zotpaper/zotpaper/internal/database"
@@ -63,6 +64,34 @@ func openNewsroom(ctx context.Context, c *Config, log *slog.Logger, now func() t
 		return nil, errors.Join(err, n.db.Close())
 	}
 	return n, nil
+}
+
+// readyToDispatch fails if the journal cannot be kept: better now than when an
+// edition is frozen. A disk that is full will have room again.
+func (n *newsroom) readyToDispatch() error {
+	folder := n.config.journal()
+	err := os.MkdirAll(folder, 0o700)
+	if err == nil {
+		err = writableFolder(folder)
+	}
+	if err != nil && !journal.IsFull(err) {
+		return fmt.Errorf("dispatch.journal: %w", err)
+	}
+	return nil
+}
+
+// skewLimit is how far the clocks of this machine and of the database may be
+// apart. Leases allow for it; the times at which editions expire do not.
+const skewLimit = 2 * time.Minute
+
+// clocksAgree fails if a machine's clock is so wrong that it would give up
+// deliveries for which there is time, or begin editions on another day.
+func (n *newsroom) clocksAgree(ctx context.Context) error {
+	skew, err := n.db.Skew(ctx, time.Now)
+	if err == nil && skew.Abs() > skewLimit {
+		err = fmt.Errorf("this machine's clock and the database's are %s apart: put them right", skew.Abs().Round(time.Second))
+	}
+	return err
 }
 
 func (n *newsroom) close() error { return n.db.Close() }

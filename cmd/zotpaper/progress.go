@@ -33,7 +33,8 @@ type progress struct {
 	mu    sync.Mutex
 	from  int // how much was done when it began
 	done  int
-	note  string // said after the count
+	note  string  // said after the count
+	speed float64 // pieces a second of late; 0: as since it began
 	begun time.Time
 	drawn time.Time
 	wide  int // columns the bar took when last drawn
@@ -79,11 +80,13 @@ func (p *progress) set(done int) {
 	}
 }
 
-// say sets what is said after the count, such as ", 3 deferred".
-func (p *progress) say(note string) {
+// say sets what is said after the count, such as ", 3 deferred", and how many
+// pieces a second are done of late, by which the time that is left is judged;
+// 0: by all of it so far.
+func (p *progress) say(note string, speed float64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.note = note
+	p.note, p.speed = note, speed
 }
 
 // end takes the bar off the screen, so that what is printed next begins at the
@@ -121,7 +124,11 @@ func (p *progress) remaining() string {
 	if p.done <= p.from || p.done >= p.total || gone < 2*time.Second {
 		return ""
 	}
-	left := time.Duration(float64(gone) / float64(p.done-p.from) * float64(p.total-p.done))
+	speed := p.speed
+	if speed == 0 {
+		speed = float64(p.done-p.from) / gone.Seconds()
+	}
+	left := time.Duration(float64(p.total-p.done) / speed * float64(time.Second))
 	if left < time.Second {
 		return ""
 	}

@@ -37,7 +37,8 @@ Exit status: 0 done, 1 failed, 2 wrong use, 3 held or nothing to do.`,
 		`  zotpaper demo              see it work; needs nothing
   zotpaper init paper        start a paper in the folder paper
   zotpaper edition build     make today's edition and look at it
-  zotpaper edition send      send it`)
+  zotpaper edition send      send it
+  zotpaper edition show      see who has it, and who has not`)
 	root.SilenceErrors, root.SilenceUsage = true, true
 	root.SetIn(a.stdin)
 	root.SetOut(a.stdout)

@@ -40,6 +40,9 @@ sent yet is sent when it runs again.`,
 				return err
 			}
 			defer func() { err = errors.Join(err, n.close()) }()
+			if err := errors.Join(n.readyToDispatch(), n.clocksAgree(ctx)); err != nil {
+				return err
+			}
 			if listen == "" {
 				listen = c.Web.Listen
 			}

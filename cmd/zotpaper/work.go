@@ -1,6 +1,8 @@
 package main
 
 import (
+	"errors"
+
 	"github.com/spf13/cobra"
 )
 
@@ -10,15 +12,16 @@ func newWork(a *app) *cobra.Command {
 		Short: "Help dispatch editions, from this or a further machine",
 		Long: `Work dispatches whatever edition is frozen and not complete, batch by batch,
 together with every other process that does the same: serve, edition send, and
-work on other machines. They share one PostgreSQL, and each has the articles'
-configuration and the secret file of the first.
+work on other machines. Those share one PostgreSQL, and have the configuration
+and the secret file of the first; on one machine SQLite will do.
 
-On SIGTERM it lets conversations with the mail server come to their end and
-gives its batches back; if it dies, others take them over within two minutes.`,
+On SIGTERM it lets conversations with the mail server come to their end, gives
+its batches back, and ends with status 0. If it dies, another process on the
+same machine takes them over at once, one on another machine after 15 seconds.`,
 		Example: `  zotpaper work
   zotpaper --config /srv/paper/config.yaml work`,
 		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
+		RunE: func(cmd *cobra.Command, _ []string) (err error) {
 			c, err := a.config()
 			if err != nil {
 				return err
@@ -27,9 +30,13 @@ gives its batches back; if it dies, others take them over within two minutes.`,
 			if err != nil {
 				return err
 			}
+			defer func() { err = errors.Join(err, n.close()) }()
+			if err := errors.Join(n.readyToDispatch(), n.clocksAgree(cmd.Context())); err != nil {
+				return err
+			}
 			a.note("waiting for editions to dispatch")
 			n.press.Work(cmd.Context(), a.who())
-			return n.close()
+			return nil
 		},
 	}
 }

@@ -50,11 +50,11 @@ func TestFormat(t *testing.T) {
 	dir := t.TempDir()
 	j := create(t, dir)
 	must(t, j.Begin(1), j.End(1, []byte("sent")), j.Close())
-	got, err := os.ReadFile(filepath.Join(dir, "e12-b7-f3.journal"))
+	got, err := os.ReadFile(filepath.Join(dir, "e12-b7-f3-.journal"))
 	// The checksums were calculated bit by bit, by other means than ours.
-	want := "zotpaper journal 1 edition 12 batch 7 fence 3\n" +
-		"\x00\x00B\x01\x00\x00\x00\x00\x00\x00\x00" + "\x87\x25\xa1\x72" +
-		"\x04\x00E\x01\x00\x00\x00\x00\x00\x00\x00sent" + "\x90\xd2\x97\x33"
+	want := "zotpaper journal 1 edition 12 batch 7 fence 3 owner \n" +
+		"\x00\x00B\x01\x00\x00\x00\x00\x00\x00\x00" + "\xa8\xc0\x68\xe3" +
+		"\x04\x00E\x01\x00\x00\x00\x00\x00\x00\x00sent" + "\xbc\xe7\x29\xe6"
 	if err != nil || string(got) != want {
 		t.Errorf("the file is, error %v\n%q, want\n%q", err, got, want)
 	}
@@ -159,7 +159,7 @@ func TestDamage(t *testing.T) {
 		{"another batch", bytes.Replace(s.data, []byte("batch 7"), []byte("batch 8"), 1), 0},
 		{"another version", bytes.Replace(s.data, []byte("journal 1"), []byte("journal 2"), 1), 0},
 		{"no journal", []byte("PK\x03\x04"), 0},
-		{"the journal of another batch, renamed", slices.Concat(ID{12, 8, 3}.header(), s.data[s.ends[0]:]), 0},
+		{"the journal of another batch, renamed", slices.Concat(ID{12, 8, 3, ""}.header(), s.data[s.ends[0]:]), 0},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

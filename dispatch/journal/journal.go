@@ -12,14 +12,20 @@ import (
 )
 
 // An ID names a batch as held by one owner: each time it changes hands the
-// fence goes up.
+// fence goes up. Two processes on two machines may want the same fence, of whom
+// one gets it; so the owner is part of the name, and what the other left is not
+// taken for the one's.
 type ID struct {
 	Edition, Batch, Fence int64
+	Owner                 string // letters and digits, at most 32; may be empty
 }
+
+// suffix ends the name of a journal.
+const suffix = ".journal"
 
 // name returns the name of the file, within the folder of the journals.
 func (id ID) name() string {
-	return fmt.Sprintf("e%d-b%d-f%d.journal", id.Edition, id.Batch, id.Fence)
+	return fmt.Sprintf("e%d-b%d-f%d-%s%s", id.Edition, id.Batch, id.Fence, id.Owner, suffix)
 }
 
 // A Journal is what the owner of a batch writes. All methods may be called at

@@ -258,7 +258,7 @@ func TestOnlyOursMayRead(t *testing.T) {
 	}
 	dir := filepath.Join(t.TempDir(), "a", "b")
 	create(t, dir)
-	for name, want := range map[string]fs.FileMode{dir: fs.ModeDir | 0o700, filepath.Join(dir, "e12-b7-f3.journal"): 0o600} {
+	for name, want := range map[string]fs.FileMode{dir: fs.ModeDir | 0o700, filepath.Join(dir, "e12-b7-f3-.journal"): 0o600} {
 		info, err := os.Stat(name)
 		if err != nil {
 			t.Fatal(err)
@@ -274,15 +274,15 @@ func TestList(t *testing.T) {
 	if got, err := List(filepath.Join(dir, "missing")); got != nil || err != nil {
 		t.Errorf("List of no folder: %v, %v", got, err)
 	}
-	want := []ID{{2, 1, 1}, {10, 1, 9}, {10, 2, 1}, {10, 2, 11}}
+	want := []ID{{2, 1, 1, "a"}, {10, 1, 9, ""}, {10, 2, 1, "0f"}, {10, 2, 11, "0f"}}
 	for _, id := range slices.Backward(want) {
 		j, err := Create(dir, id)
 		must(t, err, j.Close())
 	}
-	for _, foreign := range []string{"e1-b1-f1.journal.bak", "e+1-b1-f1.journal", "e01-b1-f1.journal", "notes.txt", "e1-b1.journal"} {
+	for _, foreign := range []string{"e1-b1-f1-a.journal.bak", "e+1-b1-f1-a.journal", "e01-b1-f1-a.journal", "notes.txt", "e1-b1-a.journal", "e1-b1-f1.journal"} {
 		must(t, os.WriteFile(filepath.Join(dir, foreign), nil, 0o600))
 	}
-	must(t, os.Mkdir(filepath.Join(dir, "e1-b1-f1.journal"), 0o700))
+	must(t, os.Mkdir(filepath.Join(dir, "e1-b1-f1-b.journal"), 0o700))
 	got, err := List(dir)
 	if diff := cmp.Diff(want, got); err != nil || diff != "" {
 		t.Errorf("List: error %v (-want +got):\n%s", err, diff)

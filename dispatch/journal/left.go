@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 )
 
 // What Find fails with when it has nothing to open.
@@ -167,7 +168,13 @@ func List(dir string) ([]ID, error) {
 	var list []ID
 	for _, f := range files {
 		var id ID
-		_, err := fmt.Sscanf(f.Name(), "e%d-b%d-f%d.journal", &id.Edition, &id.Batch, &id.Fence)
+		base, isJournal := strings.CutSuffix(f.Name(), suffix)
+		parts := strings.SplitN(base, "-", 4)
+		if !isJournal || len(parts) != 4 {
+			continue
+		}
+		id.Owner = parts[3]
+		_, err := fmt.Sscanf(strings.Join(parts[:3], "-"), "e%d-b%d-f%d", &id.Edition, &id.Batch, &id.Fence)
 		// Sscanf also takes "e+1" and what follows the pattern.
 		if err == nil && id.name() == f.Name() && f.Type().IsRegular() {
 			list = append(list, id)

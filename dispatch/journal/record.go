@@ -29,7 +29,7 @@ type record struct {
 
 // header returns the first line of the journal of id.
 func (id ID) header() []byte {
-	return fmt.Appendf(nil, "zotpaper journal 1 edition %d batch %d fence %d\n", id.Edition, id.Batch, id.Fence)
+	return fmt.Appendf(nil, "zotpaper journal 1 edition %d batch %d fence %d owner %s\n", id.Edition, id.Batch, id.Fence, id.Owner)
 }
 
 // headerSum returns what the checksums of a journal start from.

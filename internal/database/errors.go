@@ -21,6 +21,7 @@ const (
 	sqliteBusy       = 5
 	sqliteLocked     = 6
 	sqliteReadOnly   = 8
+	sqliteInterrupt  = 9
 	sqliteIO         = 10
 	sqliteCorrupt    = 11
 	sqliteFull       = 13
@@ -91,7 +92,7 @@ func MayPass(err error) bool {
 	switch {
 	case err == nil:
 		return false
-	case IsLocked(err), IsFull(err):
+	case IsLocked(err), IsFull(err), sqliteCode(err)&0xff == sqliteInterrupt:
 		return true
 	case errors.Is(err, sql.ErrConnDone): // of a lost connection that was kept for oneself
 		return true
@@ -108,7 +109,7 @@ func MayPass(err error) bool {
 	}
 	if e, ok := errors.AsType[net.Error](err); ok {
 		// Any error of the system has the methods of one of the network.
-		_, ofSystem := e.(syscall.Errno) //nolint:errorlint // what AsType found
+		_, ofSystem := e.(syscall.Errno)
 		return !ofSystem
 	}
 	return passing(postgresCode(err))

@@ -21,8 +21,12 @@ const (
 // concurrent use; Close it when nothing uses it any more.
 type DB struct {
 	*sql.DB
+	relaxed *sql.DB // opens connections for Relaxed, and keeps none
 	dialect Dialect
 }
+
+// Close closes the pool. It does not wait for connections of [DB.Relaxed].
+func (db *DB) Close() error { return errors.Join(db.relaxed.Close(), db.DB.Close()) }
 
 // Dialect returns which database db is. Hardly anything needs to know: the
 // statements of the other packages run on both as they are.
@@ -52,14 +56,15 @@ func Open(ctx context.Context, url string) (*DB, error) {
 	return nil, errors.New("database: want sqlite:FILE or postgres://USER@HOST/NAME")
 }
 
-func open(ctx context.Context, d Dialect, name string, connect func(context.Context, string) (*sql.DB, error)) (*DB, error) {
-	pool, err := connect(ctx, name)
+func open(ctx context.Context, d Dialect, name string, connect func(context.Context, string) (pool, relaxed *sql.DB, err error)) (*DB, error) {
+	pool, relaxed, err := connect(ctx, name)
 	if err != nil {
 		return nil, fmt.Errorf("open %s database: %w", d, err)
 	}
-	db := &DB{DB: pool, dialect: d}
+	relaxed.SetMaxIdleConns(0)
+	db := &DB{DB: pool, relaxed: relaxed, dialect: d}
 	if err := migrate(ctx, db); err != nil {
-		return nil, errors.Join(fmt.Errorf("open %s database: %w", d, err), pool.Close())
+		return nil, errors.Join(fmt.Errorf("open %s database: %w", d, err), db.Close())
 	}
 	return db, nil
 }

@@ -19,14 +19,15 @@ const (
 )
 
 // openPostgres connects to the server and database that url names. Parameters
-// of the url, and the PG variables of libpq, mean what they mean to psql.
-func openPostgres(ctx context.Context, url string) (*sql.DB, error) {
+// of the url, and the PG variables of libpq, mean what they mean to psql. It
+// returns two pools.
+func openPostgres(ctx context.Context, url string) (pool, relaxed *sql.DB, err error) {
 	config, err := pgx.ParseConfig(url)
 	if err != nil {
-		return nil, err // pgx leaves the password out
+		return nil, nil, err // pgx leaves the password out
 	}
 	if err := demandDurability(config.RuntimeParams); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if config.RuntimeParams["application_name"] == "" {
 		config.RuntimeParams["application_name"] = "zotpaper"
@@ -39,9 +40,9 @@ func openPostgres(ctx context.Context, url string) (*sql.DB, error) {
 	db.SetMaxIdleConns(postgresIdle)
 	db.SetConnMaxIdleTime(5 * time.Minute)
 	if err := checkEncoding(ctx, db); err != nil {
-		return nil, errors.Join(err, db.Close())
+		return nil, nil, errors.Join(err, db.Close())
 	}
-	return db, nil
+	return db, stdlib.OpenDB(*config), nil
 }
 
 // demandDurability has the server write to disk what it commits for us,

@@ -18,9 +18,10 @@ import (
 // looks. One goroutine at a time may use it.
 type Relaxed struct{ conn *sql.Conn }
 
-// Relaxed takes a connection out of the pool. The caller closes it.
+// Relaxed opens a connection. The caller closes it. It is none of the pool's:
+// whoever has one for hours must not keep others from the database.
 func (db *DB) Relaxed(ctx context.Context) (*Relaxed, error) {
-	conn, err := db.Conn(ctx)
+	conn, err := db.relaxed.Conn(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("open a connection: %w", err)
 	}

@@ -147,9 +147,11 @@ CREATE TABLE lists (
 ) STRICT;
 
 -- The members of each list that may be mailed right now. Owned by package
--- subscribers; package dispatch reads it before every attempt.
+-- subscribers; package dispatch reads it before every attempt. Its
+-- subscriber_id is that of consents, which come in the order of their key: a
+-- freeze then needs no sort, and no memory for one.
 CREATE VIEW mailable AS
-SELECT consents.list, subscribers.id AS subscriber_id, subscribers.ref,
+SELECT consents.list, consents.subscriber_id, subscribers.ref,
        subscribers.address, subscribers.canonical, subscribers.name
 FROM   consents
 JOIN   subscribers ON subscribers.id = consents.subscriber_id

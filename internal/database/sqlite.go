@@ -18,26 +18,27 @@ import (
 // time, so more connections than this only hold memory.
 const sqliteConnections = 8
 
-// openSQLite opens the file at path, and creates it if there is none.
-func openSQLite(ctx context.Context, path string) (*sql.DB, error) {
+// openSQLite opens the file at path, and creates it if there is none. It
+// returns two pools.
+func openSQLite(ctx context.Context, path string) (pool, relaxed *sql.DB, err error) {
 	file, err := sqliteFile(path)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if err := createPrivate(file); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	connector, err := sqlite.NewConnector(sqliteName(file))
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
+		return nil, nil, fmt.Errorf("%s: %w", path, err)
 	}
 	db := sql.OpenDB(connector)
 	db.SetMaxOpenConns(sqliteConnections)
 	db.SetMaxIdleConns(sqliteConnections)
 	if err := db.PingContext(ctx); err != nil {
-		return nil, errors.Join(fmt.Errorf("%s: %w", path, err), db.Close())
+		return nil, nil, errors.Join(fmt.Errorf("%s: %w", path, err), db.Close())
 	}
-	return db, nil
+	return db, sql.OpenDB(connector), nil
 }
 
 // sqliteFile returns the absolute path of the file meant by path.
@@ -94,7 +95,7 @@ func sqliteName(file string) string {
 			"synchronous(FULL)",
 			"foreign_keys(ON)",
 			"temp_store(MEMORY)",           // what undoes a statement is small and goes at once
-			"cache_size(-32768)",           // KiB, for each connection
+			"cache_size(-16384)",           // KiB, for each connection
 			"wal_autocheckpoint(4000)",     // pages
 			"journal_size_limit(67108864)", // bytes the log keeps when it is idle
 		},

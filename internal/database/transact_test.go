@@ -196,12 +196,12 @@ func TestALostConnectionMayPass(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer r.Close()
+	defer func() { _ = r.Close() }() // it is lost
 	one, err := r.Prepare(t.Context(), "SELECT 1")
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer one.Close()
+	defer func() { _ = one.Close() }() // as its connection
 	const end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
 	if _, err := db.ExecContext(t.Context(), end); err != nil {
 		t.Fatal(err)

@@ -90,6 +90,8 @@ CREATE TABLE paces (
     next_at {{.Int}} NOT NULL -- when the next message may go, in microseconds since 1970
 ) {{.Strict}};
 
+INSERT INTO paces (name, next_at) VALUES ('smtp', 0);
+
 -- The name of this ledger: processes of one machine may keep journals of several
 -- in one folder, and must not take one's for another's. Owned by package
 -- dispatch.
@@ -97,3 +99,17 @@ CREATE TABLE ledgers (
     one  {{.Int}} NOT NULL PRIMARY KEY CHECK (one = 1),
     name TEXT NOT NULL CHECK (length(name) = 16)
 ) {{.Strict}};
+
+DROP VIEW mailable;
+
+-- The members of each list that may be mailed right now. Owned by package
+-- subscribers; package dispatch reads it before every attempt. Its
+-- subscriber_id is that of consents, which come in the order of their key: a
+-- freeze then needs no sort, and no memory for one.
+CREATE VIEW mailable AS
+SELECT consents.list, consents.subscriber_id, subscribers.ref,
+       subscribers.address, subscribers.canonical, subscribers.name
+FROM   consents
+JOIN   subscribers ON subscribers.id = consents.subscriber_id
+WHERE  consents.state = 'given'
+AND    NOT EXISTS (SELECT 1 FROM suppressions WHERE suppressions.canonical = subscribers.canonical);
