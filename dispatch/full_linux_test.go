@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -55,19 +56,22 @@ func onSmallDisk(t *testing.T, kilobytes int, f func(disk string)) {
 	}
 }
 
-// A filler fills a disk, and makes room again.
+// A filler fills a disk, once, and makes room again.
 type filler struct {
 	t    *testing.T
 	file string
+	once sync.Once
 }
 
-func (f filler) fill() {
-	if err := os.WriteFile(f.file, make([]byte, 8<<20), 0o600); !errors.Is(err, syscall.ENOSPC) {
-		f.t.Errorf("fill the disk: %v", err)
-	}
+func (f *filler) fill() {
+	f.once.Do(func() {
+		if err := os.WriteFile(f.file, make([]byte, 8<<20), 0o600); !errors.Is(err, syscall.ENOSPC) {
+			f.t.Errorf("fill the disk: %v", err)
+		}
+	})
 }
 
-func (f filler) makeRoom() {
+func (f *filler) makeRoom() {
 	if err := os.Remove(f.file); err != nil {
 		f.t.Error(err)
 	}
@@ -88,7 +92,7 @@ func TestD1FullDiskOfTheJournal(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			onSmallDisk(t, 256, func(disk string) {
 				const readers = 120
-				f := filler{t, filepath.Join(disk, "filler")}
+				f := &filler{t: t, file: filepath.Join(disk, "filler")}
 				var tr *trial
 				tr = newTrial(t, openURL(t, "sqlite:"+filepath.Join(t.TempDir(), "zotpaper.db")), readers, func(e smtptest.Event) smtptest.Answer {
 					if e.Phase == smtptest.Message && tt.at > 0 && len(tr.received()) == tt.at {
@@ -124,7 +128,7 @@ func TestD1FullDiskOfTheJournal(t *testing.T) {
 func TestD2FullBetweenReplyAndOutcome(t *testing.T) {
 	onSmallDisk(t, 256, func(disk string) {
 		const readers = 120
-		f := filler{t, filepath.Join(disk, "filler")}
+		f := &filler{t: t, file: filepath.Join(disk, "filler")}
 		tr := newTrial(t, openURL(t, "sqlite:"+filepath.Join(t.TempDir(), "zotpaper.db")), readers, nil)
 		heard := newEar()
 		tr.Journal, tr.Log, tr.Connections = disk, slog.New(heard), 1
@@ -172,7 +176,7 @@ func limit(t *testing.T, disk string, on bool) {
 func TestD1FullDiskOfTheDatabase(t *testing.T) {
 	onSmallDisk(t, 4<<10, func(disk string) {
 		const readers = 120
-		f := filler{t, filepath.Join(disk, "filler")}
+		f := &filler{t: t, file: filepath.Join(disk, "filler")}
 		var tr *trial
 		tr = newTrial(t, openURL(t, "sqlite:"+filepath.Join(disk, "zotpaper.db")), readers, func(e smtptest.Event) smtptest.Answer {
 			if e.Phase == smtptest.Message && len(tr.received()) == 20 {

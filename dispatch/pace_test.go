@@ -3,15 +3,21 @@ package dispatch
 import (
 	"context"
 	"errors"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 )
 
 // turns stands in for the database where processes take turns.
-type turns struct{ next time.Time }
+type turns struct {
+	mu   sync.Mutex
+	next time.Time
+}
 
 func (t *turns) reserve(_ context.Context, n int, each time.Duration) (time.Time, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	if now := time.Now(); t.next.Before(now) {
 		t.next = now
 	}
