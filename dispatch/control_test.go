@@ -63,7 +63,9 @@ func (d *desk) halts(state ControlState, after int) {
 	before := d.begun.Load()
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
-	if err := d.Drain(ctx, d.tr.edition); err != nil {
+	own := *d.tr.Dispatcher
+	own.Owner, own.Wait = "test:desk", nil
+	if err := own.Drain(ctx, key, d.tr.edition, Resend); err != nil {
 		t.Error(err)
 	}
 	if n := d.begun.Load() - before; n > int64(2*d.tr.Connections) {
