@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"time"
 
 	"github.com/riverqueue/river/rivertype"
@@ -159,21 +160,32 @@ func (r *run) claim(ctx context.Context, number int64) (*share, error) {
 // a process died between making it and taking the batch: nothing is in it.
 func (r *run) createJournal(s *share) (*journal.Journal, error) {
 	id := journal.ID{Edition: r.editionID, Batch: s.number, Fence: s.fence, Owner: ownerMark(r.Owner)}
-	j, err := journal.Create(r.journals, id)
-	if err == nil {
-		return j, nil
+	busy := &busyError{owner: "as its journal says", wait: time.Second}
+	const attempts = 8
+	for range attempts {
+		j, err := journal.Create(r.journals, id)
+		if err == nil {
+			return j, nil
+		}
+		// Whoever tidies up may have its lock for a moment, or have removed it
+		// before we had.
+		if !errors.Is(err, fs.ErrExist) && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, journal.ErrAlive) {
+			return nil, err
+		}
+		left, err := journal.Find(r.journals, id)
+		switch {
+		case errors.Is(err, journal.ErrNone):
+			continue
+		case errors.Is(err, journal.ErrAlive):
+			return nil, busy
+		case err != nil:
+			return nil, err
+		}
+		if err := left.Remove(); err != nil {
+			return nil, err
+		}
 	}
-	left, findErr := journal.Find(r.journals, id)
-	switch {
-	case errors.Is(findErr, journal.ErrAlive):
-		return nil, &busyError{owner: "as its journal says", wait: time.Second}
-	case findErr != nil:
-		return nil, err
-	}
-	if err := left.Remove(); err != nil {
-		return nil, err
-	}
-	return journal.Create(r.journals, id)
+	return nil, busy
 }
 
 const takeBatchRow = `
