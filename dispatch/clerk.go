@@ -169,10 +169,10 @@ const recordAndTake = withEntries + `
 	       THEN (deliveries.state IN ('pending', 'deferred') OR deliveries.state = 'sending' AND deliveries.fence = entry.fence)
 	            AND (SELECT state FROM dispatches WHERE dispatches.edition_id = $2) = 'running'
 	            AND entry.fence = (SELECT fence FROM batches
-	                               WHERE batches.edition_id = $2 AND batches.number = (entry.position - 1) /
-	                                     (SELECT size FROM dispatches WHERE dispatches.edition_id = $2) + 1)
+	                               WHERE batches.edition_id = $2 AND batches.first_position <= entry.position
+	                               ORDER BY batches.first_position DESC LIMIT 1)
 	            AND 1 = (SELECT 1 FROM mailable
-	                     WHERE mailable.list = $4 AND mailable.subscriber_id = deliveries.subscriber_id LIMIT 1)
+	                     WHERE mailable.list = $4 AND mailable.subscriber_id = deliveries.position LIMIT 1)
 	       ELSE deliveries.fence = entry.fence AND deliveries.state IN ('sending', entry.state)
 	       END`
 
@@ -220,10 +220,10 @@ func (c *clerk) disconnect() {
 const inspectEntries = withEntries + `
 	SELECT deliveries.position, deliveries.state, deliveries.fence,
 	       CASE WHEN EXISTS (SELECT 1 FROM mailable
-	                         WHERE mailable.list = $3 AND mailable.subscriber_id = deliveries.subscriber_id)
+	                         WHERE mailable.list = $3 AND mailable.subscriber_id = deliveries.position)
 	            THEN 1 ELSE 0 END,
 	       COALESCE((SELECT fence FROM batches WHERE batches.edition_id = $2 AND batches.first_position <= entry.position
-	                 AND   batches.last_position >= entry.position), 0)
+	                 ORDER BY batches.first_position DESC LIMIT 1), 0)
 	FROM   entry
 	JOIN   deliveries ON deliveries.edition_id = entry.edition_id AND deliveries.position = entry.position`
 
@@ -287,7 +287,7 @@ const suppressDelivery = `
 	WHERE  edition_id = $3 AND position = $4
 	AND    (state IN ('pending', 'deferred') OR state = 'sending' AND fence = $1)
 	AND    NOT EXISTS (SELECT 1 FROM mailable
-	                   WHERE mailable.list = $5 AND mailable.subscriber_id = deliveries.subscriber_id)`
+	                   WHERE mailable.list = $5 AND mailable.subscriber_id = deliveries.position)`
 
 // judge says what is to be done with d, which stands at s.
 func (c *clerk) judge(ctx context.Context, d *Delivery, s standing) (verdict, error) {

@@ -32,7 +32,7 @@ const (
 type Delivery struct {
 	Edition   edition.Key
 	Issue     int    // number of the issue it carries, from 1
-	Position  int64  // of the row, 1 to the number of recipients
+	Position  int64  // of the row: the ID of the subscriber
 	Ref       string // stands for the subscriber in links
 	Address   string // as it was at the freeze
 	Name      string // may be empty

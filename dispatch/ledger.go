@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"database/sql"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -21,29 +22,32 @@ type Ledger struct {
 }
 
 const insertDispatch = `
-	INSERT INTO dispatches (edition_id, list, expires_at, size)
-	VALUES ($1, $2, $3, 1)`
+	INSERT INTO dispatches (edition_id, list, expires_at)
+	VALUES ($1, $2, $3)`
 
 // insertDeliveries copies the members of a list that may be mailed right now.
 // The view mailable belongs to package subscribers.
 const insertDeliveries = `
-	INSERT INTO deliveries (edition_id, position, subscriber_id, ref, address, name)
-	SELECT $1, ROW_NUMBER() OVER (ORDER BY subscriber_id), subscriber_id, ref, address, name
+	INSERT INTO deliveries (edition_id, position, ref, address, name)
+	SELECT $1, subscriber_id, ref, address, name
 	FROM   mailable
 	WHERE  list = $2`
 
-const sizeDispatch = `
-	UPDATE dispatches SET size = $1 WHERE edition_id = $2`
+const (
+	firstDelivery = `
+	SELECT MIN(position) FROM deliveries WHERE edition_id = $1`
 
-const insertBatches = `
-	INSERT INTO batches (edition_id, number, first_position, last_position)
-	WITH RECURSIVE numbers (number) AS (
-	       SELECT CAST(1 AS BIGINT)
-	       UNION ALL
-	       SELECT number + 1 FROM numbers WHERE number * CAST($2 AS BIGINT) < CAST($3 AS BIGINT))
-	SELECT CAST($1 AS BIGINT), number, (number - 1) * CAST($2 AS BIGINT) + 1,
-	       CASE WHEN number * CAST($2 AS BIGINT) < CAST($3 AS BIGINT) THEN number * CAST($2 AS BIGINT) ELSE CAST($3 AS BIGINT) END
-	FROM   numbers`
+	// batchEnd finds where a batch ends, and where the next one begins.
+	batchEnd = `
+	SELECT   position FROM deliveries
+	WHERE    edition_id = $1 AND position >= $2
+	ORDER BY position
+	LIMIT    2 OFFSET $3`
+
+	insertBatch = `
+	INSERT INTO batches (edition_id, number, first_position, last_position, recipients)
+	VALUES ($1, $2, $3, $4, $5)`
+)
 
 // Freeze fixes the recipients of an edition, within tx: the members of list
 // that may be mailed at this moment. It divides them into batches, each with a
@@ -61,14 +65,57 @@ func (l Ledger) Freeze(ctx context.Context, tx *sql.Tx, editionID int64, list st
 	if err != nil || n == 0 {
 		return 0, err
 	}
-	size := l.batchSize(int(n))
-	if _, err := tx.ExecContext(ctx, sizeDispatch, size, editionID); err != nil {
-		return 0, fmt.Errorf("record the dispatch: %w", err)
-	}
-	if _, err := tx.ExecContext(ctx, insertBatches, editionID, size, n); err != nil {
+	if err := l.divide(ctx, tx, editionID, int(n)); err != nil {
 		return 0, fmt.Errorf("divide the recipients into batches: %w", err)
 	}
 	return int(n), l.plan(ctx, tx, editionID)
+}
+
+// divide divides the n recipients of an edition into batches, within tx.
+func (l Ledger) divide(ctx context.Context, tx *sql.Tx, editionID int64, n int) error {
+	size := l.batchSize(n)
+	var first int64
+	if err := tx.QueryRowContext(ctx, firstDelivery, editionID).Scan(&first); err != nil {
+		return err
+	}
+	for number := 1; n > 0; number++ {
+		last, next, err := l.endOfBatch(ctx, tx, editionID, first, min(size, n))
+		if err != nil {
+			return err
+		}
+		if _, err := tx.ExecContext(ctx, insertBatch, editionID, number, first, last, min(size, n)); err != nil {
+			return err
+		}
+		first = next
+		n -= size
+	}
+	return nil
+}
+
+// endOfBatch returns the last position of the batch of that size that begins at
+// first, and the first of the one after it, if there is one.
+func (l Ledger) endOfBatch(ctx context.Context, tx *sql.Tx, editionID, first int64, size int) (last, next int64, err error) {
+	rows, err := tx.QueryContext(ctx, batchEnd, editionID, first, size-1)
+	if err != nil {
+		return 0, 0, err
+	}
+	defer rows.Close()
+	found := 0
+	for _, to := range []*int64{&last, &next} {
+		if rows.Next() {
+			found++
+			if err := rows.Scan(to); err != nil {
+				return 0, 0, err
+			}
+		}
+	}
+	if err := errors.Join(rows.Err(), rows.Close()); err != nil {
+		return 0, 0, err
+	}
+	if found == 0 {
+		return 0, 0, fmt.Errorf("no recipient %d after position %d", size, first)
+	}
+	return last, next, nil
 }
 
 // batchSize returns how many of n recipients to put into one batch: few enough
@@ -157,7 +204,7 @@ func (l Ledger) Troubles(ctx context.Context, editionID int64, limit int) ([]Tro
 }
 
 const sumBatches = `
-	SELECT COALESCE(SUM(last_position - first_position + 1), 0), COALESCE(SUM(sent), 0),
+	SELECT COALESCE(SUM(recipients), 0), COALESCE(SUM(sent), 0),
 	       COALESCE(SUM(rejected), 0), COALESCE(SUM(deferred), 0), COALESCE(SUM(ended), 0)
 	FROM   batches
 	WHERE  edition_id = $1`

@@ -101,7 +101,7 @@ func (p *proxy) enter(c net.Conn) bool {
 }
 
 func (p *proxy) converse(client net.Conn) {
-	defer func() { _ = client.Close() }()
+	defer func() { _ = client.Close() }() // whoever cuts it is first
 	if tcp, ok := client.(*net.TCPConn); ok {
 		_ = tcp.SetReadBuffer(256 << 10) // what is stalled stays with the client
 	}
@@ -114,7 +114,7 @@ func (p *proxy) converse(client net.Conn) {
 	if err != nil {
 		return // as if the server were not there
 	}
-	defer func() { _ = server.Close() }()
+	defer func() { _ = server.Close() }() // as above
 	if !p.enter(client) || !p.enter(server) {
 		return
 	}

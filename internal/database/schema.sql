@@ -7,6 +7,7 @@ CREATE TABLE batches (
     number         INTEGER NOT NULL CHECK (number >= 1),
     first_position INTEGER NOT NULL CHECK (first_position >= 1),
     last_position  INTEGER NOT NULL CHECK (last_position >= first_position),
+    recipients     INTEGER NOT NULL CHECK (recipients >= 1),
     owner          TEXT NOT NULL DEFAULT '', -- the process that works on it; empty: none
     fence          INTEGER NOT NULL DEFAULT 0 CHECK (fence >= 0), -- counts the owners; outcomes of an earlier one are refused
     lease_until    TEXT,                     -- when the owner counts as dead unless it renews
@@ -17,6 +18,7 @@ CREATE TABLE batches (
     ended          INTEGER NOT NULL DEFAULT 0, -- sent and rejected among them
 
     PRIMARY KEY (edition_id, number),
+    UNIQUE (edition_id, first_position),
     CHECK ((lease_until IS NOT NULL) = (owner <> '')),
     CHECK (done = 0 OR owner = '')
 ) STRICT, WITHOUT ROWID;
@@ -50,12 +52,12 @@ CREATE TABLE consents (
 CREATE INDEX consents_of_subscriber ON consents (subscriber_id);
 
 -- One issue to one recipient: the ledger. A row is made when the edition is
--- frozen, with the address as it was then, and is never removed.
+-- frozen, with the address as it was then, and is never removed. Nobody gets an
+-- edition twice: the key is the subscriber, who is one canonical address.
 -- Owned by package dispatch.
 CREATE TABLE deliveries (
     edition_id      INTEGER NOT NULL REFERENCES dispatches (edition_id),
-    position        INTEGER NOT NULL CHECK (position >= 1), -- 1 to the number of recipients
-    subscriber_id   INTEGER NOT NULL,
+    position        INTEGER NOT NULL, -- ID of the subscriber, in whose order they come
     ref             TEXT NOT NULL,
     address         TEXT NOT NULL,
     name            TEXT NOT NULL,
@@ -72,7 +74,6 @@ CREATE TABLE deliveries (
     changed_at      TEXT,
 
     PRIMARY KEY (edition_id, position),
-    UNIQUE (edition_id, subscriber_id), -- nobody gets an edition twice: a subscriber is one canonical address
     CHECK ((next_attempt_at IS NOT NULL) = (state = 'deferred'))
 ) STRICT, WITHOUT ROWID;
 
@@ -86,8 +87,7 @@ CREATE TABLE dispatches (
     why        TEXT NOT NULL DEFAULT '',
     changed_at TEXT,
     expires_at TEXT NOT NULL,               -- after this no delivery is tried again
-    started_at TEXT,                        -- stands in every message as its Date
-    size       INTEGER NOT NULL CHECK (size >= 1) -- recipients in a batch
+    started_at TEXT                         -- stands in every message as its Date
 ) STRICT;
 
 -- One slot on one local date. Owned by package press.

@@ -14,12 +14,11 @@ CREATE TABLE dispatches (
     why        TEXT NOT NULL DEFAULT '',
     changed_at TEXT,
     expires_at TEXT NOT NULL,               -- after this no delivery is tried again
-    started_at TEXT,                        -- stands in every message as its Date
-    size       {{.Int}} NOT NULL CHECK (size >= 1) -- recipients in a batch
+    started_at TEXT                         -- stands in every message as its Date
 ) {{.Strict}};
 
-INSERT INTO dispatches (edition_id, list, expires_at, started_at, size)
-SELECT edition_id, list, expires_at, started_at, 1000 FROM dispatches_before;
+INSERT INTO dispatches (edition_id, list, expires_at, started_at)
+SELECT edition_id, list, expires_at, started_at FROM dispatches_before;
 
 -- A range of the recipients of one dispatch, worked on by one process at a
 -- time. Owned by package dispatch.
@@ -28,6 +27,7 @@ CREATE TABLE batches (
     number         {{.Int}} NOT NULL CHECK (number >= 1),
     first_position {{.Int}} NOT NULL CHECK (first_position >= 1),
     last_position  {{.Int}} NOT NULL CHECK (last_position >= first_position),
+    recipients     {{.Int}} NOT NULL CHECK (recipients >= 1),
     owner          TEXT NOT NULL DEFAULT '', -- the process that works on it; empty: none
     fence          {{.Int}} NOT NULL DEFAULT 0 CHECK (fence >= 0), -- counts the owners; outcomes of an earlier one are refused
     lease_until    TEXT,                     -- when the owner counts as dead unless it renews
@@ -38,22 +38,23 @@ CREATE TABLE batches (
     ended          {{.Int}} NOT NULL DEFAULT 0, -- sent and rejected among them
 
     PRIMARY KEY (edition_id, number),
+    UNIQUE (edition_id, first_position),
     CHECK ((lease_until IS NOT NULL) = (owner <> '')),
     CHECK (done = 0 OR owner = '')
 ) {{.Sorted}};
 
-INSERT INTO batches (edition_id, number, first_position, last_position)
-SELECT   edition_id, (position - 1) / 1000 + 1, MIN(position), MAX(position)
+INSERT INTO batches (edition_id, number, first_position, last_position, recipients)
+SELECT   edition_id, (position - 1) / 1000 + 1, MIN(subscriber_id), MAX(subscriber_id), COUNT(*)
 FROM     deliveries_before
 GROUP BY edition_id, (position - 1) / 1000 + 1;
 
 -- One issue to one recipient: the ledger. A row is made when the edition is
--- frozen, with the address as it was then, and is never removed.
+-- frozen, with the address as it was then, and is never removed. Nobody gets an
+-- edition twice: the key is the subscriber, who is one canonical address.
 -- Owned by package dispatch.
 CREATE TABLE deliveries (
     edition_id      {{.Int}} NOT NULL REFERENCES dispatches (edition_id),
-    position        {{.Int}} NOT NULL CHECK (position >= 1), -- 1 to the number of recipients
-    subscriber_id   {{.Int}} NOT NULL,
+    position        {{.Int}} NOT NULL, -- ID of the subscriber, in whose order they come
     ref             TEXT NOT NULL,
     address         TEXT NOT NULL,
     name            TEXT NOT NULL,
@@ -70,13 +71,12 @@ CREATE TABLE deliveries (
     changed_at      TEXT,
 
     PRIMARY KEY (edition_id, position),
-    UNIQUE (edition_id, subscriber_id), -- nobody gets an edition twice: a subscriber is one canonical address
     CHECK ((next_attempt_at IS NOT NULL) = (state = 'deferred'))
 ) {{.Sorted}};
 
-INSERT INTO deliveries (edition_id, position, subscriber_id, ref, address, name, state, attempts,
+INSERT INTO deliveries (edition_id, position, ref, address, name, state, attempts,
                         next_attempt_at, in_doubt, reply_code, reply_enhanced, reply_text, changed_at)
-SELECT edition_id, position, subscriber_id, ref, address, name, state, attempts,
+SELECT edition_id, subscriber_id, ref, address, name, state, attempts,
        next_attempt_at, in_doubt, reply_code, reply_enhanced, reply_text, changed_at
 FROM   deliveries_before;
 
