@@ -45,12 +45,12 @@ func (g *siege) run(ctx context.Context) (err error) {
 	}
 	defer func() { err = errors.Join(err, g.sink.Close()) }()
 	err = g.paper.configure(conditions{
-		relay: g.sink.Addr, tls: "none", connections: g.connections, pipelining: g.pipelining, policy: g.policy, slots: g.kills + 2,
+		relay: g.sink.Addr, tls: "none", connections: g.connections, pipelining: g.pipelining, policy: g.policy, slots: min(g.kills+2, maxSlots),
 	})
 	if err != nil {
 		return err
 	}
-	for n := 0; n == 0 || g.result.Kills < g.kills; n++ {
+	for n := 0; n == 0 || g.result.Kills < g.kills && n < maxSlots; n++ {
 		if err := g.edition(ctx, n); err != nil {
 			return fmt.Errorf("%s: %w", slot(n), err)
 		}
@@ -162,3 +162,7 @@ func pause(ctx context.Context, d time.Duration) error {
 		return nil
 	}
 }
+
+// maxSlots is how many editions a paper may have in a day, and so how many a
+// siege may send. A few kills go to each.
+const maxSlots = 24
