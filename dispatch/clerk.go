@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"runtime"
 
 	"github.com/zotpaper/zotpaper/internal/database"
 )
@@ -76,6 +77,7 @@ func (c *clerk) work(ctx context.Context) {
 	var group []*request
 	for first := range c.requests {
 		group = append(group[:0], first)
+		runtime.Gosched() // a reply that is there already can still come along
 		for waiting := true; waiting; {
 			select {
 			case q, open := <-c.requests:
