@@ -23,7 +23,7 @@ import (
 func TestT4TenProcessesAtOnce(t *testing.T) {
 	databasetest.Each(t, func(t *testing.T, db *database.DB) {
 		const (
-			readers   = 600
+			readers   = 300
 			processes = 10
 		)
 		tr := newTrial(t, db, readers, nil)
