@@ -31,6 +31,7 @@ func TestS9CutAfterTheReply(t *testing.T) {
 		}
 		p.serve()
 		tr.relay().Port, tr.relay().Pipelining = p.port(), pipelining
+		tr.steady()
 		tr.everybodyOnce(20)
 		if cuts.Load() < 3 {
 			t.Errorf("only %d replies were followed by a cut", cuts.Load())
@@ -57,6 +58,7 @@ func TestS11ServerHangs(t *testing.T) {
 				return smtptest.Answer{}
 			})
 			defer close(forever)
+			tr.steady()
 			tr.relay().Timeout = 300 * time.Millisecond
 			tally, err := tr.run(t.Context())
 			extra, doubts := tr.audit()
@@ -182,6 +184,7 @@ func TestRelaysTakeOver(t *testing.T) {
 				working = tr.secondRelay(1, smtptest.Options{})
 			}
 			tt.ruin(tr, tr.server)
+			tr.steady()
 			tally, err := tr.Run(t.Context(), tr.assignment())
 			if err != nil || tally.Sent != 50 || len(working.Messages()) != 50 || tally.InDoubt > 0 {
 				t.Errorf("Run: %+v, error %v, %d messages by the one that works", tally, err, len(working.Messages()))
@@ -235,6 +238,7 @@ func TestConnectionsThatCarryFewMessages(t *testing.T) {
 				return smtptest.Answer{}
 			})
 			tr.relay().Messages = tt.ours
+			tr.steady()
 			tr.everybodyOnce(100)
 			for conn, n := range begun {
 				if tt.ours > 0 && n > tt.ours {

@@ -48,6 +48,7 @@ func TestS1GoodbyeAtEveryPoint(t *testing.T) {
 				}
 				return smtptest.Answer{}
 			})
+			tr.steady()
 			tr.everybodyOnce(25)
 			for address, row := range tr.states() {
 				// That of DATA comes after the dot.
@@ -248,6 +249,7 @@ func TestS8CutAfterTheDot(t *testing.T) {
 					}
 					return smtptest.Answer{}
 				})
+				tr.steady()
 				tally, err := tr.run(t.Context())
 				extra, doubts := tr.audit()
 				want := 6
@@ -268,6 +270,7 @@ func TestS10CutBeforeTheDot(t *testing.T) {
 			tr := newTrial(t, databasetest.SQLite(t), 25, func(e smtptest.Event) smtptest.Answer {
 				return smtptest.Answer{HangUp: e.Phase == phase && e.Conn%3 == 1 && e.Conn < 8}
 			})
+			tr.steady()
 			tally, err := tr.run(t.Context())
 			extra, doubts := tr.audit()
 			// What was cut inside DATA may have looked written to the end.
