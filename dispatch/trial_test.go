@@ -29,16 +29,16 @@ const hurry = 1200
 // A clock runs fast.
 type clock struct {
 	began, epoch time.Time
-	hurry        time.Duration
+	hurry        int
 }
 
 func newClock(epoch time.Time) *clock { return &clock{time.Now(), epoch, hurry} }
 
-func (c *clock) Now() time.Time { return c.epoch.Add(c.hurry * time.Since(c.began)) }
+func (c *clock) Now() time.Time { return c.epoch.Add(time.Duration(c.hurry) * time.Since(c.began)) }
 
 // Wait waits for d by the clock.
 func (c *clock) Wait(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d / c.hurry)
+	timer := time.NewTimer(d / time.Duration(c.hurry))
 	defer timer.Stop()
 	select {
 	case <-ctx.Done():
@@ -138,7 +138,7 @@ func newTrialWith(t testing.TB, db *database.DB, n int, options smtptest.Options
 // is busy: two minutes are a second then.
 func (tr *trial) steady() {
 	tr.clock.began, tr.clock.epoch, tr.clock.hurry = time.Now(), tr.clock.Now(), hurry/10
-	tr.Dispatcher.hurry = hurry / 10
+	tr.hurry = hurry / 10
 }
 
 // relay returns the trial's mail server as the dispatcher knows it.
