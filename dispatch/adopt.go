@@ -58,14 +58,14 @@ func (r *run) predecessor(b batch) (evidence, error) {
 	case err == nil:
 		return evidence{left}, nil
 	case own && errors.Is(err, journal.ErrAlive):
-		return evidence{}, &busyError{b.owner, time.Second} // a job too many
+		return evidence{}, &busyError{"this process has it", time.Second} // a job too many
 	case own && errors.Is(err, journal.ErrNone):
 		return evidence{}, nil // taken by us, but we never heard that we had it
 	case !errors.Is(err, journal.ErrNone) && !errors.Is(err, journal.ErrAlive):
 		return evidence{}, err
 	}
 	if wait := b.leaseUntil.Sub(r.clock()); wait > 0 {
-		return evidence{}, &busyError{b.owner, min(wait, 5*time.Second)}
+		return evidence{}, &busyError{"it is held by " + b.owner, min(wait, 5*time.Second)}
 	}
 	return evidence{}, nil
 }

@@ -71,7 +71,7 @@ func (r *run) failed(cause error) error {
 // answered notes that a server has judged a recipient: it is there.
 func (r *run) answered(l *line) {
 	r.reached()
-	r.fleet.answered(l.ship)
+	r.relays.answered(l.relay)
 }
 
 // reached notes that a server is there.
@@ -84,7 +84,7 @@ func (r *run) reached() {
 // accepted notes that a server took a message: it knows readers of ours.
 func (r *run) accepted(l *line) {
 	r.reached()
-	r.fleet.worked(l.ship)
+	r.relays.worked(l.relay)
 	r.pace.went()
 	l.carried++
 }
@@ -118,7 +118,7 @@ func (r *run) judgeOnce(l *line, d *Delivery, err error) (o outcome, again bool,
 		if r.OnInDoubt == Hold {
 			o.state, o.next = Held, time.Time{}
 		}
-		r.fleet.failed(l.ship)
+		r.relays.failed(l.relay)
 		return r.unlessExpired(o), false, r.failed(err)
 	case mailer.OurFault(err):
 		stop = r.judgeUs(l, err)
@@ -126,7 +126,7 @@ func (r *run) judgeOnce(l *line, d *Delivery, err error) (o outcome, again bool,
 		return r.unlessExpired(o), false, stop
 	case refused == nil:
 		// The conversation broke before the final dot: nothing was sent.
-		r.fleet.failed(l.ship)
+		r.relays.failed(l.relay)
 		return r.unlessExpired(o), true, r.failed(err)
 	case isThrottle(refused):
 		r.throttled(refused)
@@ -137,7 +137,7 @@ func (r *run) judgeOnce(l *line, d *Delivery, err error) (o outcome, again bool,
 		if l.carried > 0 {
 			return o, true, nil
 		}
-		r.fleet.failed(l.ship)
+		r.relays.failed(l.relay)
 		return o, true, r.failed(err)
 	case mailer.Permanent(err):
 		r.answered(l)
@@ -150,20 +150,20 @@ func (r *run) judgeOnce(l *line, d *Delivery, err error) (o outcome, again bool,
 // judgeUs counts a refusal that looks like one of us, not of a recipient. It
 // returns a *StopError if it is the last straw.
 func (r *run) judgeUs(l *line, err error) error {
-	if r.fleet.refusedOnce(l.ship) < refusals {
+	if r.relays.refusedOnce(l.relay) < refusals {
 		return nil
 	}
-	return r.refusedBy(l.ship, err)
+	return r.refusedBy(l.relay, err)
 }
 
 // rejectedAgain counts a rejection. It returns a *StopError if the server has
 // rejected too many in a row, without accepting anybody between them.
 func (r *run) rejectedAgain(l *line, d *Delivery, err error) error {
-	n := r.fleet.rejectedOnce(l.ship, d.Position)
+	n := r.relays.rejectedOnce(l.relay, d.Position)
 	if n < rejections {
 		return nil
 	}
-	return &StopError{r.key, fmt.Errorf("%s rejected %d recipients in a row, the last one because: %w", l.ship.Host, n, err)}
+	return &StopError{r.key, fmt.Errorf("%s rejected %d recipients in a row, the last one because: %w", l.relay.Host, n, err)}
 }
 
 // unrenderable counts a recipient whose message could not be made. It returns a

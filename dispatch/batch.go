@@ -5,13 +5,10 @@ import (
 	"crypto/sha256"
 	"database/sql"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"time"
-
-	"github.com/riverqueue/river/rivertype"
 
 	"github.com/zotpaper/zotpaper/dispatch/journal"
 	"github.com/zotpaper/zotpaper/internal/database"
@@ -25,13 +22,13 @@ const (
 	leaseRenewals = 3
 )
 
-// A busyError says that another process holds a batch.
+// A busyError says that a batch cannot be taken now.
 type busyError struct {
-	owner string
-	wait  time.Duration // before it is worth asking again
+	why  string
+	wait time.Duration // before it is worth asking again
 }
 
-func (e *busyError) Error() string { return "another process holds the batch: " + e.owner }
+func (e *busyError) Error() string { return "the batch cannot be taken now: " + e.why }
 
 // A batch is a row of the table batches, with the state of its dispatch.
 type batch struct {
@@ -52,14 +49,6 @@ func (b batch) journalID(editionID int64) journal.ID {
 func ownerMark(owner string) string {
 	sum := sha256.Sum256([]byte(owner))
 	return hex.EncodeToString(sum[:6])
-}
-
-func jobArgsOf(job *rivertype.JobRow) (jobArgs, error) {
-	var args jobArgs
-	if err := json.Unmarshal(job.EncodedArgs, &args); err != nil {
-		return args, fmt.Errorf("job %d of the queue: %w", job.ID, err)
-	}
-	return args, nil
 }
 
 const selectBatch = `
@@ -118,7 +107,7 @@ func (r *run) claim(ctx context.Context, number int64) (*share, error) {
 	case err != nil || b.done:
 		return nil, err
 	case !b.running || r.ctx.Err() != nil:
-		return nil, &busyError{owner: "the dispatch does not run", wait: time.Second}
+		return nil, &busyError{why: "the dispatch does not run", wait: time.Second}
 	}
 	before, err := r.predecessor(b)
 	if err != nil {
@@ -156,11 +145,11 @@ func (r *run) claim(ctx context.Context, number int64) (*share, error) {
 	return s, nil
 }
 
-// createJournal makes the journal of s. One of that name can only be there if
-// a process died between making it and taking the batch: nothing is in it.
+// createJournal makes the journal of s. One of that name can only be there from a
+// try of this process that got no further: nothing is in it.
 func (r *run) createJournal(s *share) (*journal.Journal, error) {
 	id := journal.ID{Edition: r.editionID, Batch: s.number, Fence: s.fence, Owner: ownerMark(r.Owner)}
-	busy := &busyError{owner: "as its journal says", wait: time.Second}
+	busy := &busyError{why: "its journal is in use", wait: time.Second}
 	const attempts = 8
 	for range attempts {
 		j, err := journal.Create(r.journals, id)
@@ -206,7 +195,7 @@ func (r *run) takeBatch(ctx context.Context, tx *sql.Tx, b batch) error {
 		return err
 	}
 	if n, err := running.RowsAffected(); err != nil || n != 1 {
-		return errors.Join(&busyError{owner: "it was halted", wait: time.Second}, err)
+		return errors.Join(&busyError{why: "the dispatch was halted", wait: time.Second}, err)
 	}
 	result, err := tx.ExecContext(ctx, takeBatchRow, r.Owner, database.Time{Time: r.clock().Add(r.lease())},
 		r.editionID, b.number, b.fence, b.owner)
@@ -214,7 +203,7 @@ func (r *run) takeBatch(ctx context.Context, tx *sql.Tx, b batch) error {
 		return err
 	}
 	if n, err := result.RowsAffected(); err != nil || n != 1 {
-		return errors.Join(&busyError{owner: "it was quicker", wait: time.Second}, err)
+		return errors.Join(&busyError{why: "another process was quicker", wait: time.Second}, err)
 	}
 	return nil
 }

@@ -120,8 +120,7 @@ func (c *clerk) record(ctx context.Context, group []*request) (verdicts []verdic
 	c.changes.reset()
 	for _, q := range group {
 		for _, s := range q.settled {
-			c.changes.key(s.delivery.Position)
-			c.changes.buffer = s.outcome.columns(c.changes.buffer, s.delivery)
+			c.changes.settle(s.delivery, s.outcome)
 		}
 		if q.want != nil {
 			c.changes.take(q.want)

@@ -239,7 +239,7 @@ func (r *run) settleBatch(ctx context.Context, number int64) error {
 			return err
 		}
 		if n, err := result.RowsAffected(); err != nil || n != 1 {
-			return errors.Join(&busyError{owner: "it was quicker"}, err)
+			return errors.Join(&busyError{why: "another process was quicker"}, err)
 		}
 		return r.adopt(ctx, tx, b, before)
 	})

@@ -42,11 +42,9 @@ type conversation struct {
 func (r *run) deliverAll(ctx context.Context) error {
 	for ctx.Err() == nil {
 		// Nobody is called before there is something to say.
-		d := r.queue.await(ctx, time.Minute)
-		if d == nil {
+		if !r.queue.ready(ctx, time.Minute) {
 			continue
 		}
-		r.queue.putBack(d)
 		l, err := r.dial(ctx)
 		if err != nil {
 			return err
@@ -68,7 +66,7 @@ func (r *run) deliverAll(ctx context.Context) error {
 // When it returns, every delivery it began has its outcome in the ledger.
 func (c *conversation) deliver(ctx context.Context) error {
 	defer c.flush()
-	for ctx.Err() == nil && c.line.Usable() && !c.line.Spent() && !c.run.fleet.refuses(c.line.ship) {
+	for ctx.Err() == nil && c.line.Usable() && !c.line.Spent() && !c.run.relays.refuses(c.line.relay) {
 		first, err := c.first(ctx)
 		if err != nil || first == nil {
 			return err
@@ -135,7 +133,7 @@ func (c *conversation) putBack(d *Delivery) {
 func (c *conversation) second(ctx context.Context) (*letter, error) {
 	r := c.run
 	// An envelope must not be left open for as long as a pause may take.
-	if ctx.Err() != nil || c.line.Spent() || r.pace.limits() || r.fleet.refuses(c.line.ship) {
+	if ctx.Err() != nil || c.line.Spent() || r.pace.limits() || r.relays.refuses(c.line.relay) {
 		return nil, nil //nolint:nilerr // the caller looks at ctx
 	}
 	for {
@@ -209,7 +207,7 @@ func (c *conversation) open(l *letter) (*letter, error) {
 		// Everybody's copy is too large, so nobody's is tried.
 		// https://www.rfc-editor.org/rfc/rfc1870#section-6.1
 		r.queue.putBack(l.Delivery)
-		return nil, r.refusedBy(c.line.ship, &mailer.ReplyError{Command: "MAIL", Reply: mailer.Reply{Code: 552, Enhanced: "5.3.4",
+		return nil, r.refusedBy(c.line.relay, &mailer.ReplyError{Command: "MAIL", Reply: mailer.Reply{Code: 552, Enhanced: "5.3.4",
 			Text: "the edition is larger than the server takes"}})
 	}
 	if err := c.line.Open(r.unhurried, l.envelope); err != nil {
@@ -295,7 +293,7 @@ func (c *conversation) handedOver(l *letter, result mailer.Delivered) error {
 // cannot say that it is about to get it.
 func (c *conversation) keepBack(ctx context.Context, cause error, held ...*letter) error {
 	r := c.run
-	r.hangUpNow(c.line)
+	r.close(c.line)
 	for _, l := range held {
 		if l != nil {
 			r.queue.putBack(l.Delivery)

@@ -85,7 +85,7 @@ func (d *Dispatcher) newRun(ctx context.Context, a Assignment) (*run, error) {
 	r := &run{
 		Dispatcher: d, key: a.Edition, names: newNaming(a.Edition), editionID: a.EditionID, compose: a.Compose, tell: a.Progress,
 		queue: newQueue(), letters: map[int]Letter{}, shares: map[*share]bool{}, noted: map[string]time.Time{},
-		fleet: newFleet(d.Relays, d.Ledger.Now),
+		relays: newRelaySet(d.Relays, d.Ledger.Now),
 	}
 	var control Control
 	var started, expires database.Time
@@ -130,7 +130,7 @@ const revertEnds = withEntries + `
 // the end, have lost nothing.
 func (r *run) revert(ctx context.Context, tx *sql.Tx) error {
 	r.mu.Lock()
-	positions := append(r.fleet.rejectedInARow(), r.unmade...)
+	positions := append(r.relays.rejectedInARow(), r.unmade...)
 	r.mu.Unlock()
 	if len(positions) == 0 {
 		return nil

@@ -88,6 +88,12 @@ func (e *entries) add(position int64, o outcome, attempts, doubts int, fence int
 	e.buffer = o.appendColumns(e.buffer, attempts, doubts, fence)
 }
 
+// settle adds what became of the delivery d.
+func (e *entries) settle(d *Delivery, o outcome) {
+	e.key(d.Position)
+	e.buffer = o.columns(e.buffer, d)
+}
+
 // take adds that the delivery d is to be made now.
 func (e *entries) take(d *Delivery) {
 	e.key(d.Position)

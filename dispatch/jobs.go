@@ -3,6 +3,7 @@ package dispatch
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -31,6 +32,14 @@ type jobArgs struct {
 
 // Kind returns the name River knows such jobs by.
 func (jobArgs) Kind() string { return "batch" }
+
+func jobArgsOf(job *rivertype.JobRow) (jobArgs, error) {
+	var args jobArgs
+	if err := json.Unmarshal(job.EncodedArgs, &args); err != nil {
+		return args, fmt.Errorf("job %d of the queue: %w", job.ID, err)
+	}
+	return args, nil
+}
 
 const (
 	// jobTimeout is how long a process works on a batch before it puts the rest

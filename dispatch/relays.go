@@ -25,17 +25,17 @@ const (
 	refusedPause = 5 * time.Minute
 )
 
-// A fleet is the relays of a run. The healthy ones take over what the others
+// A relaySet is the relays of a run. The healthy ones take over what the others
 // cannot; each gets its share by weight otherwise.
-type fleet struct {
+type relaySet struct {
 	now func() time.Time
 
-	mu    sync.Mutex
-	ships []*ship
+	mu     sync.Mutex
+	states []*relayState
 }
 
-// A ship is a relay with its state of health.
-type ship struct {
+// A relayState is a relay with its state of health.
+type relayState struct {
 	Relay
 	failures int       // in a row
 	until    time.Time // it is left alone
@@ -46,25 +46,25 @@ type ship struct {
 	rejected []int64 // positions it rejected in a row, nobody accepted between them
 }
 
-func newFleet(relays []Relay, now func() time.Time) *fleet {
-	f := &fleet{now: now}
+func newRelaySet(relays []Relay, now func() time.Time) *relaySet {
+	rs := &relaySet{now: now}
 	for _, r := range relays {
 		r.Weight = max(r.Weight, 1)
-		f.ships = append(f.ships, &ship{Relay: r})
+		rs.states = append(rs.states, &relayState{Relay: r})
 	}
-	return f
+	return rs
 }
 
 // choose returns the relay that the next connection goes to: of those that are
 // not left alone, the one with the fewest connections for its weight. If all
 // are, it returns how long to wait for the first.
-func (f *fleet) choose() (*ship, time.Duration) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	now := f.now()
-	var best *ship
+func (rs *relaySet) choose() (*relayState, time.Duration) {
+	rs.mu.Lock()
+	defer rs.mu.Unlock()
+	now := rs.now()
+	var best *relayState
 	var soonest time.Duration
-	for _, s := range f.ships {
+	for _, s := range rs.states {
 		if wait := s.until.Sub(now); wait > 0 {
 			if soonest == 0 || wait < soonest {
 				soonest = wait
@@ -83,81 +83,81 @@ func (f *fleet) choose() (*ship, time.Duration) {
 }
 
 // left counts a connection out.
-func (f *fleet) left(s *ship) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
+func (rs *relaySet) left(s *relayState) {
+	rs.mu.Lock()
+	defer rs.mu.Unlock()
 	s.using--
 }
 
 // failed leaves s alone for a while, the longer the more often it failed.
-func (f *fleet) failed(s *ship) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
+func (rs *relaySet) failed(s *relayState) {
+	rs.mu.Lock()
+	defer rs.mu.Unlock()
 	s.failures++
 	pause := min(shortestPause<<min(s.failures-1, 10), longestPause)
-	s.until = f.now().Add(pause)
+	s.until = rs.now().Add(pause)
 }
 
 // worked notes that s took a message.
-func (f *fleet) worked(s *ship) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
+func (rs *relaySet) worked(s *relayState) {
+	rs.mu.Lock()
+	defer rs.mu.Unlock()
 	s.failures, s.until, s.refusal = 0, time.Time{}, nil
 	s.refused, s.rejected = 0, s.rejected[:0]
 }
 
 // answered notes that s has judged a recipient: it does not refuse us.
-func (f *fleet) answered(s *ship) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
+func (rs *relaySet) answered(s *relayState) {
+	rs.mu.Lock()
+	defer rs.mu.Unlock()
 	s.refused = 0
 }
 
 // refusedOnce counts a recipient for whom s refused us, and returns how many
 // there were in a row.
-func (f *fleet) refusedOnce(s *ship) int {
-	f.mu.Lock()
-	defer f.mu.Unlock()
+func (rs *relaySet) refusedOnce(s *relayState) int {
+	rs.mu.Lock()
+	defer rs.mu.Unlock()
 	s.refused++
 	return s.refused
 }
 
 // rejectedOnce counts a recipient whom s rejected, and returns how many there
 // were in a row.
-func (f *fleet) rejectedOnce(s *ship, position int64) int {
-	f.mu.Lock()
-	defer f.mu.Unlock()
+func (rs *relaySet) rejectedOnce(s *relayState, position int64) int {
+	rs.mu.Lock()
+	defer rs.mu.Unlock()
 	s.rejected = append(s.rejected, position)
 	return len(s.rejected)
 }
 
 // rejectedInARow returns whom any relay has rejected since it last accepted
 // somebody.
-func (f *fleet) rejectedInARow() []int64 {
-	f.mu.Lock()
-	defer f.mu.Unlock()
+func (rs *relaySet) rejectedInARow() []int64 {
+	rs.mu.Lock()
+	defer rs.mu.Unlock()
 	var positions []int64
-	for _, s := range f.ships {
+	for _, s := range rs.states {
 		positions = append(positions, s.rejected...)
 	}
 	return positions
 }
 
 // refuses reports whether s refuses us.
-func (f *fleet) refuses(s *ship) bool {
-	f.mu.Lock()
-	defer f.mu.Unlock()
+func (rs *relaySet) refuses(s *relayState) bool {
+	rs.mu.Lock()
+	defer rs.mu.Unlock()
 	return s.refusal != nil
 }
 
 // refused leaves s alone, since it refuses us, and reports whether any other
 // relay is left that does not.
-func (f *fleet) refused(s *ship, why error) (others bool) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
+func (rs *relaySet) refused(s *relayState, why error) (others bool) {
+	rs.mu.Lock()
+	defer rs.mu.Unlock()
 	s.refusal = why
-	s.until = f.now().Add(refusedPause)
-	for _, other := range f.ships {
+	s.until = rs.now().Add(refusedPause)
+	for _, other := range rs.states {
 		others = others || other.refusal == nil
 	}
 	return others
@@ -166,7 +166,7 @@ func (f *fleet) refused(s *ship, why error) (others bool) {
 // A line is a connection to a relay.
 type line struct {
 	*mailer.Conn
-	ship    *ship
+	relay   *relayState
 	carried int // messages it took
 }
 
@@ -174,16 +174,16 @@ type line struct {
 // to be had this time; and a *StopError if every relay refuses us, or none has
 // been reached for too long.
 func (r *run) dial(ctx context.Context) (*line, error) {
-	s, wait := r.fleet.choose()
+	s, wait := r.relays.choose()
 	if s == nil {
 		_ = r.wait(ctx, min(wait, time.Second)) // the caller looks at ctx
 		return nil, nil
 	}
 	conn, err := s.Dial(ctx)
 	if err == nil {
-		return &line{Conn: conn, ship: s}, nil
+		return &line{Conn: conn, relay: s}, nil
 	}
-	r.fleet.left(s)
+	r.relays.left(s)
 	if ctx.Err() != nil {
 		return nil, nil //nolint:nilerr // the caller looks at ctx
 	}
@@ -191,7 +191,7 @@ func (r *run) dial(ctx context.Context) (*line, error) {
 }
 
 // noLine judges why there was no connection to s.
-func (r *run) noLine(s *ship, err error) error {
+func (r *run) noLine(s *relayState, err error) error {
 	if mailer.OurFault(err) {
 		return r.refusedBy(s, err)
 	}
@@ -199,14 +199,14 @@ func (r *run) noLine(s *ship, err error) error {
 	if errors.As(err, &reply) && isThrottle(reply) {
 		r.throttled(reply)
 	}
-	r.fleet.failed(s)
+	r.relays.failed(s)
 	return r.failed(err)
 }
 
 // refusedBy notes that a relay refuses us. It returns a *StopError unless
 // another takes over.
-func (r *run) refusedBy(s *ship, err error) error {
-	if r.fleet.refused(s, err) {
+func (r *run) refusedBy(s *relayState, err error) error {
+	if r.relays.refused(s, err) {
 		r.Log.Error("a mail server refuses us; the others take over", "edition", r.key.String(), "server", s.Host, "error", err)
 		return nil
 	}
@@ -215,7 +215,13 @@ func (r *run) refusedBy(s *ship, err error) error {
 
 // hangUp says goodbye to a relay.
 func (r *run) hangUp(l *line) {
-	r.fleet.left(l.ship)
+	r.relays.left(l.relay)
+	r.close(l)
+}
+
+// close closes a connection: with a goodbye, or without a word while a
+// transaction is open over it.
+func (r *run) close(l *line) {
 	if err := l.Close(); err != nil {
 		r.Log.Debug("hang up", "error", err)
 	}

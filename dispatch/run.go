@@ -34,7 +34,7 @@ type run struct {
 	stop      context.CancelCauseFunc // with the reason
 	queue     *queue
 	clerk     *clerk
-	fleet     *fleet
+	relays    *relaySet
 	pace      *pacer
 	offset    atomic.Int64 // nanoseconds by which the database's clock is ahead
 
@@ -120,7 +120,12 @@ func (r *run) batchesAtOnce() int {
 // an editor's word from elsewhere, finds what dead processes left, says how
 // far it is, and ends it when all is done.
 func (r *run) keep(client *river.Client[*sql.Tx], done <-chan struct{}) {
-	const lookEvery = 250 * time.Millisecond
+	const (
+		lookEvery  = 250 * time.Millisecond
+		sweepEvery = time.Second
+		planEvery  = 15 * time.Second
+		tellEvery  = time.Second
+	)
 	renewEvery := r.lease() / leaseRenewals
 	var looked, renewed, swept, planned, told time.Time
 	ticker := time.NewTicker(50 * time.Millisecond)
@@ -139,15 +144,15 @@ func (r *run) keep(client *river.Client[*sql.Tx], done <-chan struct{}) {
 			r.note(r.renew(ctx), "cannot renew the lease of batches")
 			r.note(r.syncClock(ctx), "cannot read the database's clock")
 		}
-		if r.ctx.Err() == nil && now.Sub(swept) >= time.Second {
+		if r.ctx.Err() == nil && now.Sub(swept) >= sweepEvery {
 			swept = now
 			r.note(r.sweep(ctx, client), "cannot look for batches of dead processes")
 		}
-		if r.ctx.Err() == nil && now.Sub(planned) >= 15*time.Second {
+		if r.ctx.Err() == nil && now.Sub(planned) >= planEvery {
 			planned = now
 			r.note(r.replan(ctx), "cannot look for batches without a job")
 		}
-		if r.tell != nil && now.Sub(told) >= time.Second {
+		if r.tell != nil && now.Sub(told) >= tellEvery {
 			told = now
 			r.report(ctx)
 		}
@@ -230,7 +235,8 @@ func (r *run) renew(ctx context.Context) error {
 	})
 }
 
-// report tells how far the dispatch has come, our own part to the moment.
+// report tells how far the dispatch has come, as the processes at work on it have
+// last noted.
 func (r *run) report(ctx context.Context) {
 	p, err := r.Ledger.Progress(ctx, r.editionID)
 	if err != nil {
@@ -318,13 +324,6 @@ func (r *run) composeLetter(ctx context.Context, issue int) (Letter, error) {
 	defer r.mu.Unlock()
 	r.letters[issue] = l
 	return l, nil
-}
-
-// hangUpNow cuts a connection over which a transaction is open.
-func (r *run) hangUpNow(l *line) {
-	if err := l.Close(); err != nil {
-		r.Log.Debug("hang up", "error", err)
-	}
 }
 
 func (r *run) lease() time.Duration {

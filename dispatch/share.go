@@ -136,28 +136,32 @@ func (q *queue) next() *Delivery {
 // await takes the first delivery as soon as there is one. It returns nil if
 // none came for that long, or ctx ended.
 func (q *queue) await(ctx context.Context, patience time.Duration) *Delivery {
-	var timer *time.Timer
-	for {
-		q.mu.Lock()
-		more := q.more
-		q.mu.Unlock()
-		if ctx.Err() != nil {
-			return nil
-		}
+	for deadline := time.Now().Add(patience); q.ready(ctx, time.Until(deadline)); {
 		if d := q.next(); d != nil {
-			return d
+			return d // else another was quicker
 		}
-		if timer == nil {
-			timer = time.NewTimer(patience)
-			defer timer.Stop()
-		}
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-timer.C:
-			return nil
-		case <-more:
-		}
+	}
+	return nil
+}
+
+// ready waits until a delivery waits. It reports false if none came for that
+// long, or ctx ended.
+func (q *queue) ready(ctx context.Context, patience time.Duration) bool {
+	q.mu.Lock()
+	waiting, more := len(q.waiting) > 0, q.more
+	q.mu.Unlock()
+	if ctx.Err() != nil || waiting {
+		return ctx.Err() == nil
+	}
+	timer := time.NewTimer(patience)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-timer.C:
+		return false
+	case <-more:
+		return true
 	}
 }
 

@@ -24,8 +24,6 @@ type header struct {
 // https://www.rfc-editor.org/rfc/rfc5322#section-2.1.1
 const lineLimit = 78
 
-func (h *header) String() string { return string(h.b) }
-
 // line writes a field on one physical line, however long: relays have been
 // seen to break a signature over a List-Unsubscribe that was folded.
 func (h *header) line(name, value string) {

@@ -13,9 +13,9 @@ func foldedLines(t *testing.T, write func(*header)) []string {
 	t.Helper()
 	var h header
 	write(&h)
-	field, ok := strings.CutSuffix(h.String(), "\r\n")
+	field, ok := strings.CutSuffix(string(h.b), "\r\n")
 	if !ok {
-		t.Fatalf("%q does not end with CRLF", h.String())
+		t.Fatalf("%q does not end with CRLF", string(h.b))
 	}
 	return strings.Split(field, "\r\n")
 }
