@@ -99,14 +99,31 @@ func (p *progress) end() {
 	}
 }
 
+// leastBar is how many columns a bar needs to say anything.
+const leastBar = 10
+
 func (p *progress) draw() {
-	text := fmt.Sprintf("%s %d of %d%s%s", p.what, p.done, p.total, p.note, p.remaining())
+	left := p.remaining()
+	about := ""
+	if left != "" {
+		about = ", about " + left
+	}
+	text := fmt.Sprintf("%s %d of %d%s%s", p.what, p.done, p.total, p.note, about)
 	if !p.bar {
 		fmt.Fprintln(p.w, text)
 		return
 	}
 	// The last column stays empty: some terminals wrap when it is written.
-	if room := p.width - len(text) - 4; room >= 10 {
+	room := p.width - len(text) - 4
+	if room < leastBar && p.note != "" {
+		// In few words, those first that must not be cut off.
+		if left != "" {
+			left = ", " + left
+		}
+		text = fmt.Sprintf("%d/%d%s%s", p.done, p.total, left, p.note)
+		room = p.width - len(text) - 4
+	}
+	if room >= leastBar {
 		full := 0
 		if p.total > 0 {
 			full = min(room*p.done/p.total, room)
@@ -118,7 +135,7 @@ func (p *progress) draw() {
 	p.wide = len(text)
 }
 
-// remaining returns ", about 3m left" once there is something to judge by.
+// remaining returns "3m left" once there is something to judge by.
 func (p *progress) remaining() string {
 	gone := p.now().Sub(p.begun)
 	if p.done <= p.from || p.done >= p.total || gone < 2*time.Second {
@@ -132,7 +149,7 @@ func (p *progress) remaining() string {
 	if left < time.Second {
 		return ""
 	}
-	return ", about " + shortDuration(left.Round(time.Second)) + " left"
+	return shortDuration(left.Round(time.Second)) + " left"
 }
 
 // shortDuration returns d without parts that are zero: 2h, not 2h0m0s.

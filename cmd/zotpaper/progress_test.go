@@ -77,6 +77,31 @@ func TestProgressBar(t *testing.T) {
 	}
 }
 
+func TestProgressBarSaysInFewWordsWhatHasNoRoom(t *testing.T) {
+	const note = ", 717 sent, 16 deferred, 17 rejected, 237/s"
+	tests := []struct {
+		name  string
+		width int
+		want  string
+	}{
+		{"wide", 110, "\r[############..............] recipients 734 of 1500" + note + ", about 3s left"},
+		{"an ordinary terminal", 80, "\r[#######.........] 734/1500, 3s left" + note},
+		{"a narrow one has the time left", 45, "\r734/1500, 3s left, 717 sent, 16 deferred, 17"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			clock, w := newStepClock(), new(bytes.Buffer)
+			p := &progress{w: w, now: clock.now, bar: true, width: tt.width, what: "recipients", total: 1500, begun: clock.t, drawn: clock.t}
+			p.say(note, 237)
+			clock.t = clock.t.Add(4 * time.Second)
+			p.set(734)
+			if got := w.String(); got != tt.want {
+				t.Errorf("bar: got %q, want %q", got, tt.want)
+			}
+		})
+	}
+}
+
 // TestProgressBarShrinks wants no letters of a longer text to stay behind.
 func TestProgressBarShrinks(t *testing.T) {
 	clock, w := newStepClock(), new(bytes.Buffer)
