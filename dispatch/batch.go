@@ -12,6 +12,7 @@ import (
 
 	"github.com/zotpaper/zotpaper/dispatch/journal"
 	"github.com/zotpaper/zotpaper/internal/database"
+	"github.com/zotpaper/zotpaper/subscribers"
 )
 
 const (
@@ -209,7 +210,7 @@ func (r *run) takeBatch(ctx context.Context, tx *sql.Tx, b batch) error {
 }
 
 const loadDeliveries = `
-	SELECT   position, ref, address, name, issue, state, attempts, in_doubt, next_attempt_at
+	SELECT   position, ref, address, name, format, issue, state, attempts, in_doubt, next_attempt_at
 	FROM     deliveries
 	WHERE    edition_id = $1 AND position BETWEEN $2 AND $3 AND state IN ('pending', 'deferred')
 	ORDER BY position`
@@ -236,13 +237,15 @@ func (r *run) load(ctx context.Context, tx *sql.Tx, s *share) ([]*Delivery, erro
 	for rows.Next() {
 		d := &Delivery{Edition: r.key, Started: r.started, share: s}
 		var state State
+		var format string
 		var next database.Time
-		if err := rows.Scan(&d.Position, &d.Ref, &d.Address, &d.Name, &d.Issue, &state, &d.Attempts, &d.doubts, &next); err != nil {
+		if err := rows.Scan(&d.Position, &d.Ref, &d.Address, &d.Name, &format, &d.Issue, &state, &d.Attempts, &d.doubts, &next); err != nil {
 			return nil, err
 		}
 		if next.After(now) {
 			continue
 		}
+		d.Text = format == string(subscribers.FormatText)
 		d.Attempts++
 		d.MessageID = r.names.messageID(d.Issue, d.Ref)
 		due = append(due, d)

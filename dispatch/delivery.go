@@ -36,6 +36,7 @@ type Delivery struct {
 	Ref       string // stands for the subscriber in links
 	Address   string // as it was at the freeze
 	Name      string // may be empty
+	Text      bool   // the plain text alone, as the reader wanted it at the freeze
 	Attempts  int    // this one included
 	MessageID string // left part of the Message-ID; the same at every attempt
 	Started   time.Time

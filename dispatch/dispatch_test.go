@@ -14,6 +14,7 @@ import (
 	"github.com/zotpaper/zotpaper/internal/database"
 	"github.com/zotpaper/zotpaper/internal/database/databasetest"
 	"github.com/zotpaper/zotpaper/internal/smtptest"
+	"github.com/zotpaper/zotpaper/subscribers"
 )
 
 func refuse(code int, enhanced [3]int, text string) smtptest.Answer {
@@ -74,7 +75,7 @@ func TestNoDeliveryBeginsAfterAnUnsubscription(t *testing.T) {
 					if _, err := tr.people.Unsubscribe(t.Context(), "afternoon", "reader40@example.org", "reader"); err != nil {
 						t.Error(err)
 					}
-					if _, err := tr.people.Suppress(t.Context(), "reader39@example.org", "asked by phone", "desk"); err != nil {
+					if _, err := tr.people.Suppress(t.Context(), "reader39@example.org", subscribers.ByOperator, "asked by phone", "desk"); err != nil {
 						t.Error(err)
 					}
 				})

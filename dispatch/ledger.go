@@ -28,8 +28,8 @@ const insertDispatch = `
 // insertDeliveries copies the members of a list that may be mailed right now.
 // The view mailable belongs to package subscribers.
 const insertDeliveries = `
-	INSERT INTO deliveries (edition_id, position, ref, address, name)
-	SELECT $1, subscriber_id, ref, address, name
+	INSERT INTO deliveries (edition_id, position, ref, address, name, format)
+	SELECT $1, subscriber_id, ref, address, name, format
 	FROM   mailable
 	WHERE  list = $2`
 

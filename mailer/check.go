@@ -87,11 +87,15 @@ func checkLines(raw []byte) error {
 	return nil
 }
 
-// checkParts checks that msg has a text and an HTML part that can be decoded.
+// checkParts checks that msg is plain text, or has a text and an HTML part that
+// can be decoded.
 func checkParts(msg *mail.Message) error {
 	kind, params, err := mime.ParseMediaType(msg.Header.Get("Content-Type"))
+	if err == nil && kind == "text/plain" {
+		return nil
+	}
 	if err != nil || kind != "multipart/alternative" {
-		return fmt.Errorf("message: it is %q, want multipart/alternative", kind)
+		return fmt.Errorf("message: it is %q, want multipart/alternative or text/plain", kind)
 	}
 	parts := multipart.NewReader(msg.Body, params["boundary"])
 	var kinds []string

@@ -13,8 +13,8 @@ import (
 	"github.com/wneessen/go-mail"
 )
 
-// A Message is one mail to one reader. From, To, Subject, Date, ID, Text and
-// HTML are required.
+// A Message is one mail to one reader. From, To, Subject, Date, ID and Text are
+// required.
 type Message struct {
 	From    Address
 	ReplyTo string // address; empty: no such field
@@ -32,7 +32,7 @@ type Message struct {
 	Bulk        bool   // keep answering machines quiet
 
 	Text string
-	HTML string
+	HTML string // empty: the mail is the plain text alone
 
 	// Boundary is the line that divides the parts. Messages of one issue have
 	// the same, so that they differ in nothing but what is the reader's own.
@@ -49,9 +49,9 @@ var (
 )
 
 // Compose returns m as the bytes that go over the wire: multipart/alternative,
-// the plain text first, quoted-printable, seven-bit, lines ended by CRLF. It
-// refuses a field that would not stay within its header line, and names it.
-// Equal messages give equal bytes.
+// the plain text first, or text/plain if there is no HTML; quoted-printable,
+// seven-bit, lines ended by CRLF. It refuses a field that would not stay within
+// its header line, and names it. Equal messages give equal bytes.
 func (m Message) Compose() ([]byte, error) {
 	if err := m.check(); err != nil {
 		return nil, fmt.Errorf("message to %q: %w", m.To.Address, err)
@@ -101,10 +101,10 @@ func (m Message) check() error {
 	if m.Date.IsZero() {
 		errs = append(errs, errors.New("there is no Date"))
 	}
+	if m.Text == "" {
+		errs = append(errs, errors.New("the plain text is empty"))
+	}
 	for name, part := range map[string]string{"plain text": m.Text, "HTML": m.HTML} {
-		if part == "" {
-			errs = append(errs, fmt.Errorf("the %s is empty", name))
-		}
 		if m.Boundary != "" && strings.Contains(part, m.Boundary) {
 			errs = append(errs, fmt.Errorf("boundary: %q stands in the %s", m.Boundary, name))
 		}
@@ -169,7 +169,7 @@ func (f frame) append(b []byte, to Address, id, unsubscribe string) []byte {
 	return append(h.b, f.rest...)
 }
 
-// body returns the MIME fields and the two parts. go-mail composes them; the
+// body returns the MIME fields and the parts. go-mail composes them; the
 // header fields that it adds on its own are left out.
 func (m Message) body() ([]byte, error) {
 	// The boundary is a hash of what it divides: the same at every attempt,
@@ -186,7 +186,9 @@ func (m Message) body() ([]byte, error) {
 		mail.WithBoundary(boundary),
 	)
 	msg.SetBodyString(mail.TypeTextPlain, m.Text)
-	msg.AddAlternativeString(mail.TypeTextHTML, m.HTML)
+	if m.HTML != "" {
+		msg.AddAlternativeString(mail.TypeTextHTML, m.HTML)
+	}
 	var b bytes.Buffer
 	if _, err := msg.WriteTo(&b); err != nil {
 		return nil, fmt.Errorf("compose: %w", err)
@@ -200,7 +202,7 @@ func (m Message) body() ([]byte, error) {
 	for line := range bytes.SplitSeq(head, []byte("\r\n")) {
 		name, _, _ := bytes.Cut(line, []byte(":"))
 		if len(line) > 0 && line[0] != ' ' && line[0] != '\t' { // else it continues the field before
-			keep = string(name) == "MIME-Version" || string(name) == "Content-Type"
+			keep = string(name) == "MIME-Version" || bytes.HasPrefix(name, []byte("Content-"))
 		}
 		if keep {
 			kept.Write(line)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"mime"
+	"mime/quotedprintable"
 	"net/mail"
 	"regexp"
 	"strings"
@@ -200,7 +201,6 @@ func TestComposeRefuses(t *testing.T) {
 		"no id":                                  {func(m *Message) { m.ID = "" }, "Message-ID"},
 		"an id in its brackets":                  {func(m *Message) { m.ID = "<a@b.example>" }, "Message-ID"},
 		"no text":                                {func(m *Message) { m.Text = "" }, "plain text"},
-		"no HTML":                                {func(m *Message) { m.HTML = "" }, "HTML"},
 		"a list without a way to leave it":       {func(m *Message) { m.Unsubscribe = "" }, "List-Unsubscribe"},
 		"a way to leave a list without its name": {func(m *Message) { m.ListID = "" }, "List-Id"},
 		"a way to leave that is not encrypted":   {func(m *Message) { m.Unsubscribe = "http://zotpaper.example/u/x" }, "List-Unsubscribe"},
@@ -310,3 +310,19 @@ func TestHeaderTextReadsBack(t *testing.T) {
 }
 
 func foldBlanks(s string) string { return strings.Join(strings.Fields(s), " ") }
+
+func TestComposePlainTextAlone(t *testing.T) {
+	m := specimen()
+	m.HTML = ""
+	msg, err := mail.ReadMessage(bytes.NewReader(compose(t, m)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := msg.Header.Get("Content-Type"); got != "text/plain; charset=UTF-8" {
+		t.Errorf("Content-Type %q, want text/plain", got)
+	}
+	body, err := io.ReadAll(quotedprintable.NewReader(msg.Body))
+	if want := strings.ReplaceAll(m.Text, "\n", "\r\n"); err != nil || strings.TrimSpace(string(body)) != strings.TrimSpace(want) {
+		t.Errorf("the body is %q, %v, want %q", body, err, want)
+	}
+}

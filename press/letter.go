@@ -15,13 +15,15 @@ import (
 // A letter is one issue on its way to its list, composed once and made out to
 // each recipient.
 type letter struct {
-	press   *Press
-	issue   templates.Issue
-	title   string // of the slot
-	list    string
-	mark    string // put before the subject, such as "[Test] "
-	domain  string // of the sender
-	stencil *mailer.Stencil
+	press  *Press
+	issue  templates.Issue
+	title  string // of the slot
+	list   string
+	mark   string // put before the subject, such as "[Test] "
+	domain string // of the sender
+
+	// For those who want HTML, and for those who want the text alone.
+	rich, plain *mailer.Stencil
 }
 
 var _ dispatch.Letter = letter{}
@@ -35,17 +37,26 @@ func (p *Press) newLetter(issue templates.Issue, title, list, mark string, start
 	to := dispatch.Delivery{
 		Edition: issue.Key, Ref: specimenRef, Address: specimenAddress, MessageID: "specimen", Started: started,
 	}
-	specimen, err := l.message(to)
-	if err == nil {
-		l.stencil, err = mailer.NewStencil(specimen, tokens.unsubscribe, tokens.preferences)
-	}
-	if err == nil {
-		// What is wrong with the key or the bounce address is wrong with every
-		// copy.
-		_, _, _, err = l.Compose(nil, &to)
-	}
-	if err != nil {
-		return l, fmt.Errorf("compose %s: %w", issue.Key, err)
+	for _, text := range []bool{false, true} {
+		to.Text = text
+		specimen, err := l.message(to)
+		var stencil *mailer.Stencil
+		if err == nil {
+			stencil, err = mailer.NewStencil(specimen, tokens.unsubscribe, tokens.preferences)
+		}
+		if text {
+			l.plain = stencil
+		} else {
+			l.rich = stencil
+		}
+		if err == nil {
+			// What is wrong with the key or the bounce address is wrong with
+			// every copy.
+			_, _, _, err = l.Compose(nil, &to)
+		}
+		if err != nil {
+			return l, fmt.Errorf("compose %s: %w", issue.Key, err)
+		}
 	}
 	return l, nil
 }
@@ -59,7 +70,11 @@ func (l letter) Compose(buffer []byte, d *dispatch.Delivery) (mailer.Envelope, m
 		return mailer.Envelope{}, mailer.Wire{}, buffer, err
 	}
 	tokens := p.tokens(d.Ref, l.list)
-	wire, buffer, err := l.stencil.Wire(buffer[:0], mailer.Own{
+	stencil := l.rich
+	if d.Text {
+		stencil = l.plain
+	}
+	wire, buffer, err := stencil.Wire(buffer[:0], mailer.Own{
 		To: to, ID: d.MessageID + "@" + l.domain, Unsubscribe: p.unsubscribeURL(tokens),
 		Tokens: []string{tokens.unsubscribe, tokens.preferences},
 	}, p.Sender.Signer)
@@ -88,6 +103,9 @@ func (l letter) message(d dispatch.Delivery) (mailer.Message, error) {
 	}
 	tokens := p.tokens(d.Ref, l.list)
 	html, text := l.issue.For(templates.Links{Unsubscribe: p.unsubscribeURL(tokens), Preferences: p.preferencesURL(tokens)})
+	if d.Text {
+		html = ""
+	}
 	return mailer.Message{
 		From: p.Sender.From, ReplyTo: p.Sender.ReplyTo, To: to,
 		Subject: l.mark + l.issue.Subject, Date: d.Started.In(p.Publication.Zone),

@@ -24,9 +24,10 @@ func TestLetterIsWhatTheLongWayGives(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, name := range []string{"", "Ada King", `Ada "the Countess" King`, "Zoë Łukasiewicz", "東京の読者", "A Very Long Name That Goes On Beyond The End Of Its Line And Is Folded"} {
-		for _, ref := range []string{"aaaaaaaaaaaaaaab", "zzzzzzzzzzzzzzzz"} {
+		for i, ref := range []string{"aaaaaaaaaaaaaaab", "zzzzzzzzzzzzzzzz", "aaaaaaaaaaaaaaac"} {
 			delivery := dispatch.Delivery{
 				Edition: edition.Key{Date: sunday, Slot: "afternoon"}, Ref: ref, Address: ref + "@example.org", Name: name,
+				Text:      i == 2,
 				MessageID: "20260208." + ref, Started: p.now,
 			}
 			_, got, err := l.raw(delivery)

@@ -241,32 +241,3 @@ func isASCII(s string) bool {
 	}
 	return true
 }
-
-// maxName bounds a name in bytes; it has to fit into a header.
-const maxName = 200
-
-// ParseName reads a subscriber's name as it will stand in a greeting and in
-// the To field. Blanks around it are dropped; it may be empty. Line breaks and
-// other control characters are refused rather than dropped: a name that has
-// them is an attack or an accident, and either way not the name.
-func ParseName(s string) (string, error) {
-	if !utf8.ValidString(s) {
-		return "", fmt.Errorf("name: it is not UTF-8")
-	}
-	s = strings.TrimSpace(s)
-	if len(s) > maxName {
-		return "", fmt.Errorf("name: it is longer than %d bytes", maxName)
-	}
-	for _, r := range s {
-		switch {
-		case r == '\r' || r == '\n' || r == '\u2028' || r == '\u2029':
-			return "", fmt.Errorf("name: there is a line break in it")
-		case unicode.IsControl(r):
-			return "", fmt.Errorf("name: there is a control character in it")
-		case unicode.Is(unicode.Bidi_Control, r):
-			// They would turn around what stands beside the name.
-			return "", fmt.Errorf("name: there is a control of writing direction in it")
-		}
-	}
-	return s, nil
-}

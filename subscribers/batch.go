@@ -69,7 +69,7 @@ const findKnown = `
 	FROM   json_each($1) AS batch
 	LEFT JOIN subscribers ON subscribers.canonical = batch.key
 	LEFT JOIN consents ON consents.list = $2 AND consents.subscriber_id = subscribers.id
-	LEFT JOIN suppressions ON suppressions.canonical = batch.key`
+	LEFT JOIN suppressions ON suppressions.canonical IN (batch.key, batch.value ->> 0)`
 
 // settle sets the outcome of rows that are decided by what the database holds,
 // and returns the IDs of those subscribers that are still open.
@@ -77,7 +77,7 @@ func (im *importer) settle(ctx context.Context, q querier) (map[string]int64, er
 	open := im.open()
 	var keys object
 	for _, r := range open {
-		keys.member(r.canonical)
+		keys.member(r.canonical, im.salt.digest(r.address).key())
 	}
 	type known struct {
 		canonical     string
@@ -95,7 +95,7 @@ func (im *importer) settle(ctx context.Context, q querier) (map[string]int64, er
 	ids := make(map[string]int64)
 	for _, k := range found {
 		switch {
-		case k.reason.Valid:
+		case k.reason.Valid || outcomes[k.canonical] == outcomeSuppressed:
 			outcomes[k.canonical] = outcomeSuppressed
 		case k.state.String == stateGiven:
 			outcomes[k.canonical] = outcomeAlready

@@ -73,6 +73,7 @@ type importer struct {
 	name    int
 	columns int
 
+	salt     salt
 	seed     maphash.Seed
 	seen     map[uint64]struct{} // hashes of the addresses so far, 8 bytes each
 	rows     []row
@@ -116,6 +117,10 @@ func (s *Store) Import(ctx context.Context, r io.Reader, options ImportOptions) 
 		return ImportReport{}, errors.New("import: nobody is named who answers for it")
 	}
 	if _, err := findList(ctx, s.DB, options.List); err != nil {
+		return ImportReport{}, fmt.Errorf("import: %w", err)
+	}
+	var err error
+	if im.salt, err = s.salt(ctx, s.DB); err != nil {
 		return ImportReport{}, fmt.Errorf("import: %w", err)
 	}
 	if err := im.readHead(); err != nil {

@@ -181,7 +181,7 @@ func TestImportUndoesNothing(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, address := range []string{"bad@example.org", "stranger@example.org"} {
-			if _, err := s.Suppress(ctx, address, "complaint", "bounces"); err != nil {
+			if _, err := s.Suppress(ctx, address, ByOperator, "complaint", "bounces"); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -316,7 +316,7 @@ func TestExportComesBackUnchanged(t *testing.T) {
 		if _, err := s.Add(t.Context(), "afternoon", "gone@example.org", "Gone", "test"); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := s.Suppress(t.Context(), "gone@example.org", "bounce", "test"); err != nil {
+		if _, err := s.Suppress(t.Context(), "gone@example.org", ByOperator, "bounce", "test"); err != nil {
 			t.Fatal(err)
 		}
 		var file bytes.Buffer

@@ -19,7 +19,18 @@ type Subscriber struct {
 	Ref       string    `json:"ref"`     // stands for the address in links: 16 of a-z and 2-7, random
 	Address   string    `json:"address"` // as mail is sent to it
 	Name      string    `json:"name"`    // may be empty
+	Format    Format    `json:"format"`
+	Zone      string    `json:"zone"` // empty: the publication's
 	CreatedAt time.Time `json:"created_at"`
+}
+
+// parsed returns the address as ParseAddress did before it was stored.
+func (s Subscriber) parsed() Address {
+	a, err := ParseAddress(s.Address)
+	if err != nil {
+		panic(fmt.Sprintf("subscribers: subscriber %d has an address that is none: %v", s.ID, err))
+	}
+	return a
 }
 
 // refEncoding spells ten random bytes as 16 letters and digits that survive
@@ -50,8 +61,6 @@ const (
 		ON CONFLICT (list, subscriber_id) DO UPDATE
 		SET    state = 'given', source = excluded.source, changed_at = excluded.changed_at
 		WHERE  consents.state = 'pending'`
-
-	findSuppression = `SELECT reason, source, at FROM suppressions WHERE canonical = $1`
 )
 
 // Add puts an address on a list on the word of by, who answers for the
@@ -157,15 +166,9 @@ func (s *Store) Unsubscribe(ctx context.Context, list, who, by string) (Unsubscr
 		if err != nil {
 			return err
 		}
-		did, err := changed(tx.ExecContext(ctx, withdrawConsent, list, subscriber.ID, by, s.now()))
-		if err != nil {
-			return err
-		}
+		did, err := s.withdraw(ctx, tx, subscriber.ID, list, by, Origin{})
 		u = Unsubscribed{Subscriber: subscriber, List: l, Already: !did}
-		if !did {
-			return nil
-		}
-		return s.record(ctx, tx, subscriber.ID, list, changeWithdrawn, by)
+		return err
 	})
 	if err != nil {
 		return Unsubscribed{}, fmt.Errorf("unsubscribe from %q: %w", list, err)
@@ -173,43 +176,17 @@ func (s *Store) Unsubscribe(ctx context.Context, list, who, by string) (Unsubscr
 	return u, nil
 }
 
-const insertSuppression = `
-	INSERT INTO suppressions (canonical, reason, source, at) VALUES ($1, $2, $3, $4)
-	ON CONFLICT (canonical) DO NOTHING`
-
-// Suppress keeps an address from being mailed, on every list, now and after
-// any import, and reports whether it was not so before. The address need not
-// belong to a subscriber. reason is for people; the first one given is kept.
-func (s *Store) Suppress(ctx context.Context, address, reason, by string) (added bool, err error) {
-	a, err := ParseAddress(address)
-	if err != nil {
+// withdraw takes a subscriber off a list, and reports whether they were not off
+// it.
+func (s *Store) withdraw(ctx context.Context, tx *sql.Tx, subscriber int64, list, by string, o Origin) (bool, error) {
+	did, err := changed(tx.ExecContext(ctx, withdrawConsent, list, subscriber, by, s.now()))
+	if err != nil || !did {
 		return false, err
 	}
-	if strings.TrimSpace(reason) == "" {
-		return false, errors.New("suppress: there is no reason given")
-	}
-	err = s.DB.Transact(ctx, func(ctx context.Context, tx *sql.Tx) error {
-		var err error
-		added, err = changed(tx.ExecContext(ctx, insertSuppression, a.Canonical(), reason, by, s.now()))
-		if err != nil || !added {
-			return err
-		}
-		subscriber, err := findCanonical(ctx, tx, a)
-		if errors.Is(err, ErrUnknown) {
-			return nil // the suppression itself says who and when
-		}
-		if err != nil {
-			return err
-		}
-		return s.record(ctx, tx, subscriber.ID, "", changeSuppressed, by)
-	})
-	if err != nil {
-		return false, fmt.Errorf("suppress: %w", err)
-	}
-	return added, nil
+	return true, s.recordAct(ctx, tx, act{subscriber: subscriber, list: list, what: changeWithdrawn, who: by, origin: o})
 }
 
-const selectSubscriber = `SELECT id, ref, address, name, created_at FROM subscribers WHERE `
+const selectSubscriber = `SELECT id, ref, address, name, format, zone, created_at FROM subscribers WHERE `
 
 // find returns the subscriber with that ref or address, or ErrUnknown.
 func find(ctx context.Context, q querier, who string) (Subscriber, error) {
@@ -227,10 +204,14 @@ func findCanonical(ctx context.Context, q querier, a Address) (Subscriber, error
 	return scanSubscriber(q.QueryRowContext(ctx, selectSubscriber+"canonical = $1", a.Canonical()))
 }
 
+func findID(ctx context.Context, q querier, id int64) (Subscriber, error) {
+	return scanSubscriber(q.QueryRowContext(ctx, selectSubscriber+"id = $1", id))
+}
+
 func scanSubscriber(row *sql.Row) (Subscriber, error) {
 	var s Subscriber
 	var created database.Time
-	err := row.Scan(&s.ID, &s.Ref, &s.Address, &s.Name, &created)
+	err := row.Scan(&s.ID, &s.Ref, &s.Address, &s.Name, &s.Format, &s.Zone, &created)
 	if errors.Is(err, sql.ErrNoRows) {
 		return Subscriber{}, ErrUnknown
 	}

@@ -75,7 +75,7 @@ func TestAdd(t *testing.T) {
 		if _, err := add("afternoon", "bob@example.org", "Bob\r\nBcc: all@example.org"); err == nil {
 			t.Error("Add of a name with a line break succeeded")
 		}
-		if _, err := s.Suppress(ctx, "bad@example.org", "complaint", "bounces"); err != nil {
+		if _, err := s.Suppress(ctx, "bad@example.org", ByOperator, "complaint", "bounces"); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := add("afternoon", "Bad@example.org", ""); !errors.Is(err, ErrSuppressed) || !strings.Contains(err.Error(), "complaint") {
@@ -167,7 +167,7 @@ func TestSuppressBeatsEveryList(t *testing.T) {
 			}
 		}
 		for i, reason := range []string{"complaint", "bounce"} {
-			added, err := s.Suppress(ctx, "ANNA@example.org", reason, "bounces")
+			added, err := s.Suppress(ctx, "ANNA@example.org", ByOperator, reason, "bounces")
 			if err != nil || added != (i == 0) {
 				t.Errorf("Suppress, time %d: %t, %v, want %t", i+1, added, err, i == 0)
 			}
@@ -179,7 +179,7 @@ func TestSuppressBeatsEveryList(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		want := &Suppression{Reason: "complaint", Source: "bounces", At: s.Now()}
+		want := &Suppression{Kind: ByOperator, Reason: "complaint", Source: "bounces", At: s.Now()}
 		if diff := cmp.Diff(want, record.Suppression); diff != "" {
 			t.Errorf("the suppression (-want +got):\n%s", diff)
 		}
@@ -191,7 +191,7 @@ func TestSuppressBeatsEveryList(t *testing.T) {
 			t.Errorf("Lists: %+v, %v, want one suppressed and none mailable", figures, err)
 		}
 
-		if _, err := s.Suppress(ctx, "stranger@example.org", "asked by letter", "operator"); err != nil {
+		if _, err := s.Suppress(ctx, "stranger@example.org", ByOperator, "asked by letter", "operator"); err != nil {
 			t.Errorf("Suppress of somebody we do not know: %v", err)
 		}
 		got, err := s.Show(ctx, "stranger@example.org")
@@ -199,7 +199,7 @@ func TestSuppressBeatsEveryList(t *testing.T) {
 			t.Errorf("Show: %+v, %v, want the suppression alone", got, err)
 		}
 		for _, bad := range [][2]string{{"nonsense", "x"}, {"a@example.org", ""}, {"a@example.org", " "}} {
-			if _, err := s.Suppress(ctx, bad[0], bad[1], "operator"); err == nil {
+			if _, err := s.Suppress(ctx, bad[0], ByOperator, bad[1], "operator"); err == nil {
 				t.Errorf("Suppress(%q, %q) succeeded", bad[0], bad[1])
 			}
 		}
@@ -218,7 +218,7 @@ func TestShowTellsAll(t *testing.T) {
 		}
 		noon := s.Now()
 		want := Record{
-			Subscriber: &Subscriber{Address: "Anna@example.org", Name: "Anna", CreatedAt: noon},
+			Subscriber: &Subscriber{Address: "Anna@example.org", Name: "Anna", Format: FormatHTML, CreatedAt: noon},
 			Consents: []Consent{
 				{List: "afternoon", State: "given", Source: "operator", ChangedAt: noon},
 				{List: "morning", State: "withdrawn", Source: "reader", ChangedAt: noon},

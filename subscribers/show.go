@@ -17,12 +17,15 @@ const (
 	stateWithdrawn = "withdrawn" // final, but for the reader's own word
 )
 
-// A Record is everything this package knows of one address.
+// A Record is everything we know of one address.
 type Record struct {
 	Subscriber  *Subscriber  `json:"subscriber"`  // nil if the address is only suppressed
 	Consents    []Consent    `json:"consents"`    // by list
 	Suppression *Suppression `json:"suppression"` // nil if the address may be mailed
 	Changes     []Change     `json:"changes"`     // the oldest first
+	Forms       []Form       `json:"forms"`       // the words that consents refer to
+	Notices     []NoticeFact `json:"notices"`     // mails about the subscription of the last thirty days
+	Received    []Received   `json:"received"`    // editions, the newest first
 }
 
 // A Consent says whether a subscriber wants a list, and how we know.
@@ -31,13 +34,24 @@ type Consent struct {
 	State     string    `json:"state"`  // pending, given or withdrawn
 	Source    string    `json:"source"` // where the state came from
 	ChangedAt time.Time `json:"changed_at"`
+	Proof     *Proof    `json:"proof,omitempty"` // of a consent that the reader gave; nil: none is kept
 }
 
-// A Suppression says why an address must not be mailed.
-type Suppression struct {
-	Reason string    `json:"reason"`
-	Source string    `json:"source"`
-	At     time.Time `json:"at"`
+// A Proof says how a reader gave a consent.
+type Proof struct {
+	AskedAt     time.Time `json:"asked_at,omitzero"` // with the form
+	AskedFrom   string    `json:"asked_from"`        // IP address
+	Form        int64     `json:"form"`              // version of the words beside the button; 0: none
+	ConfirmedAt time.Time `json:"confirmed_at"`      // with the button behind the link in the mail
+	ConfirmedIP string    `json:"confirmed_from"`
+}
+
+// A Form is a wording that readers agreed to.
+type Form struct {
+	Version  int64     `json:"version"`
+	Language string    `json:"language"`
+	Text     string    `json:"text"`
+	Since    time.Time `json:"shown_since"`
 }
 
 // A Change is one line of the trail of a subscriber.
@@ -46,6 +60,20 @@ type Change struct {
 	What string    `json:"what"`
 	Who  string    `json:"who"`
 	At   time.Time `json:"at"`
+	IP   string    `json:"ip,omitempty"`
+	Form int64     `json:"form,omitempty"` // see Form.Version
+	Note string    `json:"note,omitempty"`
+}
+
+// A NoticeFact is a notice as Show tells of it.
+type NoticeFact struct {
+	Kind       Kind        `json:"kind"`
+	Address    string      `json:"address"`
+	Lists      []string    `json:"lists"`
+	IP         string      `json:"ip"`
+	State      NoticeState `json:"state"`
+	AskedAt    time.Time   `json:"asked_at"`
+	AnsweredAt time.Time   `json:"answered_at,omitzero"`
 }
 
 // Show returns everything known of who, a ref or an address. It returns
@@ -70,32 +98,60 @@ func (s *Store) Show(ctx context.Context, who string) (Record, error) {
 		}
 		return r, nil
 	}
-	if r.Consents, err = s.consents(ctx, subscriber.ID); err != nil {
-		return Record{}, err
-	}
-	if r.Changes, err = s.changes(ctx, subscriber.ID); err != nil {
-		return Record{}, err
+	if err := s.complete(ctx, &r); err != nil {
+		return Record{}, fmt.Errorf("show: %w", err)
 	}
 	return r, nil
 }
 
-// suppression returns the suppression of a, or nil if there is none.
-func (s *Store) suppression(ctx context.Context, q querier, a Address) (*Suppression, error) {
-	var found Suppression
-	var at database.Time
-	err := q.QueryRowContext(ctx, findSuppression, a.Canonical()).Scan(&found.Reason, &found.Source, &at)
-	if errors.Is(err, sql.ErrNoRows) {
-		return nil, nil
+// complete adds to r what is known of its subscriber.
+func (s *Store) complete(ctx context.Context, r *Record) (err error) {
+	id := r.Subscriber.ID
+	if r.Consents, err = s.consents(ctx, s.DB, id); err != nil {
+		return err
 	}
-	if err != nil {
-		return nil, fmt.Errorf("suppression: %w", err)
+	if r.Changes, err = s.changes(ctx, id); err != nil {
+		return err
 	}
-	found.At = at.Time
-	return &found, nil
+	if r.Forms, err = s.forms(ctx, id); err != nil {
+		return err
+	}
+	if r.Notices, err = s.noticeFacts(ctx, id); err != nil {
+		return err
+	}
+	for i := range r.Consents {
+		r.Consents[i].Proof = proof(r.Consents[i], r.Changes)
+	}
+	if s.Ledger != nil {
+		r.Received, err = s.Ledger.History(ctx, id)
+	}
+	return err
 }
 
-func (s *Store) consents(ctx context.Context, subscriber int64) ([]Consent, error) {
-	return collect(ctx, s.DB, func(rows *sql.Rows) (c Consent, err error) {
+// proof returns what the trail has of how c was given.
+func proof(c Consent, trail []Change) *Proof {
+	if c.State != stateGiven || c.Source != byReader {
+		return nil
+	}
+	var p *Proof
+	var asked Change
+	for _, line := range trail {
+		switch {
+		case line.List != c.List:
+		case line.What == changeAsked:
+			asked = line
+		case line.What == changeGiven && line.Who == byReader:
+			p = &Proof{
+				AskedAt: asked.At, AskedFrom: asked.IP, Form: line.Form,
+				ConfirmedAt: line.At, ConfirmedIP: line.IP,
+			}
+		}
+	}
+	return p
+}
+
+func (s *Store) consents(ctx context.Context, q querier, subscriber int64) ([]Consent, error) {
+	return collect(ctx, q, func(rows *sql.Rows) (c Consent, err error) {
 		var at database.Time
 		err = rows.Scan(&c.List, &c.State, &c.Source, &at)
 		c.ChangedAt = at.Time
@@ -106,11 +162,41 @@ func (s *Store) consents(ctx context.Context, subscriber int64) ([]Consent, erro
 func (s *Store) changes(ctx context.Context, subscriber int64) ([]Change, error) {
 	return collect(ctx, s.DB, func(rows *sql.Rows) (c Change, err error) {
 		var list sql.NullString
+		var form sql.NullInt64
 		var at database.Time
-		err = rows.Scan(&list, &c.What, &c.Who, &at)
-		c.List, c.At = list.String, at.Time
+		err = rows.Scan(&list, &c.What, &c.Who, &at, &c.IP, &form, &c.Note)
+		c.List, c.At, c.Form = list.String, at.Time, form.Int64
 		return c, err
-	}, "SELECT list, what, who, at FROM changes WHERE subscriber_id = $1 ORDER BY id", subscriber)
+	}, "SELECT list, what, who, at, ip, form_id, note FROM changes WHERE subscriber_id = $1 ORDER BY id", subscriber)
+}
+
+const selectForms = `
+	SELECT id, language, text, shown_since FROM forms
+	WHERE    id IN (SELECT form_id FROM changes WHERE subscriber_id = $1)
+	ORDER BY id`
+
+func (s *Store) forms(ctx context.Context, subscriber int64) ([]Form, error) {
+	return collect(ctx, s.DB, func(rows *sql.Rows) (f Form, err error) {
+		var since database.Time
+		err = rows.Scan(&f.Version, &f.Language, &f.Text, &since)
+		f.Since = since.Time
+		return f, err
+	}, selectForms, subscriber)
+}
+
+const selectNotices = `
+	SELECT kind, address, lists, ip, state, asked_at, answered_at FROM notices
+	WHERE    subscriber_id = $1
+	ORDER BY id`
+
+func (s *Store) noticeFacts(ctx context.Context, subscriber int64) ([]NoticeFact, error) {
+	return collect(ctx, s.DB, func(rows *sql.Rows) (n NoticeFact, err error) {
+		var lists string
+		var asked, answered database.Time
+		err = rows.Scan(&n.Kind, &n.Address, &lists, &n.IP, &n.State, &asked, &answered)
+		n.Lists, n.AskedAt, n.AnsweredAt = splitLists(lists), asked.Time, answered.Time
+		return n, err
+	}, selectNotices, subscriber)
 }
 
 // collect runs a query and returns what scan makes of each row.

@@ -22,8 +22,10 @@ var (
 // A Store is what the database holds about people. It is safe for concurrent
 // use. All its methods leave the database as it was when they return an error.
 type Store struct {
-	DB  *database.DB
-	Now func() time.Time
+	DB     *database.DB
+	Now    func() time.Time
+	Limits Limits // of mails that strangers can have sent
+	Ledger Ledger // nil: nobody else keeps anything of subscribers
 }
 
 // A List is something one can subscribe to.
@@ -125,20 +127,43 @@ func (s *Store) now() database.Time { return database.Time{Time: s.Now()} }
 
 // The words of the trail. They are stored; none may change its meaning.
 const (
-	changeGiven      = "consent given"
-	changeWithdrawn  = "consent withdrawn"
-	changeSuppressed = "address suppressed"
+	changeAsked       = "consent asked for"
+	changeGiven       = "consent given"
+	changeWithdrawn   = "consent withdrawn"
+	changeReason      = "reason given"
+	changePreferences = "preferences set"
+	changeMoved       = "address changed"
+	changeMerged      = "made one with another subscriber"
+	changeSuppressed  = "address suppressed"
+	changeLifted      = "suppression lifted"
+	changeErased      = "erased"
 )
 
-const insertChange = `
-	INSERT INTO changes (subscriber_id, list, what, who, at) VALUES ($1, $2, $3, $4, $5)`
+// An act is a line of the trail that is about to be added.
+type act struct {
+	subscriber int64
+	list       string // empty: all
+	what, who  string
+	origin     Origin
+	note       string
+}
 
-// record adds a line to the trail; an empty list stands for all lists.
-func (s *Store) record(ctx context.Context, q querier, subscriber int64, list, what, who string) error {
-	if _, err := q.ExecContext(ctx, insertChange, subscriber, sql.NullString{String: list, Valid: list != ""}, what, who, s.now()); err != nil {
+const insertChange = `
+	INSERT INTO changes (subscriber_id, list, what, who, at, ip, form_id, note) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`
+
+// recordAct adds a line to the trail.
+func (s *Store) recordAct(ctx context.Context, q querier, a act) error {
+	_, err := q.ExecContext(ctx, insertChange, a.subscriber, sql.NullString{String: a.list, Valid: a.list != ""},
+		a.what, a.who, s.now(), a.origin.ip(), nullID(a.origin.Form), a.note)
+	if err != nil {
 		return fmt.Errorf("record change: %w", err)
 	}
 	return nil
+}
+
+// record adds a line that needs no proof; an empty list stands for all lists.
+func (s *Store) record(ctx context.Context, q querier, subscriber int64, list, what, who string) error {
+	return s.recordAct(ctx, q, act{subscriber: subscriber, list: list, what: what, who: who})
 }
 
 // Titles returns what readers call each list, by its ID.

@@ -4,9 +4,11 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 )
 
 // ErrToken says that a token is not one of ours, or was damaged on its way.
@@ -21,7 +23,8 @@ var ErrToken = errors.New("the link is damaged or not ours")
 //	mac  16 bytes  HMAC-SHA256 over the purpose, a zero byte and all of the above
 //
 // It holds no address and nothing that leads to one without the database. It
-// never expires: a reader may open a mail of years ago to unsubscribe.
+// never expires by itself: a reader may open a mail of years ago to
+// unsubscribe. What a notice asks expires with the notice, see Question.
 const (
 	macBytes  = 16
 	headBytes = 1 + refBytes
@@ -33,6 +36,9 @@ const (
 	purposeUnsubscribe = "unsubscribe"
 	purposePreferences = "preferences"
 	purposeBounce      = "bounce"
+	purposeNotice      = "notice"
+	purposeEdition     = "edition"
+	purposeForm        = "form"
 )
 
 // maxToken bounds the text of a token, so that nothing longer is even decoded.
@@ -66,6 +72,65 @@ func (k *Keyring) Preferences(ref string) string {
 func (k *Keyring) ParsePreferences(token string) (ref string, err error) {
 	ref, _, err = k.parse(purposePreferences, token)
 	return ref, err
+}
+
+// Notice returns the token that answers the notice with that ref. It panics if
+// ref is none that the database could hold.
+func (k *Keyring) Notice(ref string) string {
+	return base64.RawURLEncoding.EncodeToString(k.seal(purposeNotice, ref, nil))
+}
+
+// ParseNotice returns what Notice was given, or ErrToken.
+func (k *Keyring) ParseNotice(token string) (ref string, err error) {
+	ref, _, err = k.parse(purposeNotice, token)
+	return ref, err
+}
+
+// Edition returns the token that opens an edition of an archive that is not
+// public: the same for all its readers, so that it tells nothing of who passes
+// the link on.
+func (k *Keyring) Edition(edition string) string {
+	newest := k.keys[0]
+	return base64.RawURLEncoding.EncodeToString(append([]byte{newest.id}, newest.mac(purposeEdition, []byte(edition))...))
+}
+
+// OpensEdition reports whether token is one of Edition for that edition.
+func (k *Keyring) OpensEdition(token, edition string) bool {
+	sealed, err := base64.RawURLEncoding.DecodeString(token)
+	if err != nil || len(sealed) != 1+macBytes {
+		return false
+	}
+	for _, key := range k.keys {
+		if key.id == sealed[0] && hmac.Equal(sealed[1:], key.mac(purposeEdition, []byte(edition))) {
+			return true
+		}
+	}
+	return false
+}
+
+// stampBytes is the length of a time in a form's stamp: seconds since 1970.
+const stampBytes = 8
+
+// Stamp returns a token that says when a form was shown.
+func (k *Keyring) Stamp(shown time.Time) string {
+	newest := k.keys[0]
+	data := binary.BigEndian.AppendUint64([]byte{newest.id}, uint64(shown.Unix()))
+	return base64.RawURLEncoding.EncodeToString(append(data, newest.mac(purposeForm, data)...))
+}
+
+// ParseStamp returns what Stamp was given, to the second, or ErrToken.
+func (k *Keyring) ParseStamp(token string) (shown time.Time, err error) {
+	sealed, err := base64.RawURLEncoding.DecodeString(token)
+	if err != nil || len(sealed) != 1+stampBytes+macBytes {
+		return time.Time{}, ErrToken
+	}
+	data, mac := sealed[:1+stampBytes], sealed[1+stampBytes:]
+	for _, key := range k.keys {
+		if key.id == data[0] && hmac.Equal(mac, key.mac(purposeForm, data)) {
+			return time.Unix(int64(binary.BigEndian.Uint64(data[1:])), 0), nil
+		}
+	}
+	return time.Time{}, ErrToken
 }
 
 func (k *Keyring) parse(purpose, token string) (ref string, rest []byte, err error) {

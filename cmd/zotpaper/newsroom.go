@@ -63,6 +63,7 @@ func openNewsroom(ctx context.Context, c *Config, log *slog.Logger, now func() t
 	if err != nil {
 		return nil, errors.Join(err, n.db.Close())
 	}
+	n.people.Ledger = n.press
 	return n, nil
 }
 

@@ -230,7 +230,7 @@ func newSubscribersSuppress(a *app) *cobra.Command {
 			if reason == "" {
 				return wrongUse(errors.New("--reason: say why, for whoever asks later"))
 			}
-			added, err := n.people.Suppress(ctx, args[0], reason, a.who())
+			added, err := n.people.Suppress(ctx, args[0], subscribers.ByOperator, reason, a.who())
 			if err != nil {
 				return fmt.Errorf("%s: %w", args[0], err)
 			}

@@ -221,7 +221,7 @@ func TestCheckFindsDamage(t *testing.T) {
 		t.Fatalf("Check of a sound database: %v", err)
 	}
 	for i := range 500 {
-		if _, err := db.ExecContext(t.Context(), "INSERT INTO suppressions (canonical, reason, source, at) VALUES ($1, 'x', 'y', 'z')",
+		if _, err := db.ExecContext(t.Context(), "INSERT INTO suppressions (canonical, kind, reason, source, at) VALUES ($1, 'operator', 'x', 'y', 'z')",
 			strings.Repeat("a", i)); err != nil {
 			t.Fatal(err)
 		}

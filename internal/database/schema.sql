@@ -33,9 +33,20 @@ CREATE TABLE changes (
     what          TEXT NOT NULL CHECK (what <> ''),
     who           TEXT NOT NULL CHECK (who <> ''),
     at            TEXT NOT NULL
-) STRICT;
+, ip TEXT NOT NULL DEFAULT '', form_id INTEGER REFERENCES forms (id), note TEXT NOT NULL DEFAULT '') STRICT;
 
 CREATE INDEX changes_of_subscriber ON changes (subscriber_id);
+
+-- When an address was last sent a mail on the word of whoever knows it: nobody
+-- gets more than one a day, whoever types their address into how many forms. By
+-- salted hash, so that it also holds for those who were erased. Owned by package
+-- subscribers.
+CREATE TABLE confirmations (
+    digest TEXT NOT NULL PRIMARY KEY CHECK (length(digest) = 44),
+    at     TEXT NOT NULL
+) STRICT;
+
+CREATE INDEX confirmations_by_time ON confirmations (at);
 
 -- Whether a subscriber wants a list, and how we know. Owned by package subscribers.
 CREATE TABLE consents (
@@ -71,7 +82,7 @@ CREATE TABLE deliveries (
     reply_code      INTEGER NOT NULL DEFAULT 0,   -- of the last attempt; 0: none
     reply_enhanced  TEXT NOT NULL DEFAULT '',
     reply_text      TEXT NOT NULL DEFAULT '',
-    changed_at      TEXT,
+    changed_at      TEXT, format TEXT NOT NULL DEFAULT 'html' CHECK (format IN ('html', 'text')),
 
     PRIMARY KEY (edition_id, position),
     CHECK ((next_attempt_at IS NOT NULL) = (state = 'deferred'))
@@ -113,6 +124,17 @@ CREATE TABLE editions (
     CHECK ((completed_at IS NOT NULL) = (state = 'complete'))
 ) STRICT;
 
+-- What stood beside the button with which readers asked for a list, word for
+-- word. A new wording is a new row; its ID is the version that a consent
+-- refers to. Owned by package subscribers.
+CREATE TABLE forms (
+    id          INTEGER PRIMARY KEY AUTOINCREMENT,
+    language    TEXT NOT NULL,
+    text        TEXT NOT NULL CHECK (text <> ''),
+    sha256      TEXT NOT NULL UNIQUE CHECK (length(sha256) = 64), -- of language and text
+    shown_since TEXT NOT NULL
+) STRICT;
+
 -- An edition rendered and frozen. Rows never change. An edition has a second
 -- one only if an editor replaced the first. Owned by package press.
 CREATE TABLE issues (
@@ -149,14 +171,44 @@ CREATE TABLE lists (
 -- The members of each list that may be mailed right now. Owned by package
 -- subscribers; package dispatch reads it before every attempt. Its
 -- subscriber_id is that of consents, which come in the order of their key: a
--- freeze then needs no sort, and no memory for one.
+-- freeze then needs no sort, and no memory for one. Who is suppressed by hash is
+-- no subscriber.
 CREATE VIEW mailable AS
 SELECT consents.list, consents.subscriber_id, subscribers.ref,
-       subscribers.address, subscribers.canonical, subscribers.name
+       subscribers.address, subscribers.canonical, subscribers.name, subscribers.format, subscribers.zone
 FROM   consents
 JOIN   subscribers ON subscribers.id = consents.subscriber_id
 WHERE  consents.state = 'given'
 AND    NOT EXISTS (SELECT 1 FROM suppressions WHERE suppressions.canonical = subscribers.canonical);
+
+-- A mail to one person about their own subscription, until it is sent, and the
+-- answer of those that ask for one. Owned by package subscribers.
+CREATE TABLE notices (
+    id              INTEGER PRIMARY KEY AUTOINCREMENT,
+    ref             TEXT NOT NULL UNIQUE CHECK (length(ref) = 16), -- random; stands for it in the link
+    kind            TEXT NOT NULL CHECK (kind IN ('confirm', 'known', 'move', 'moved')),
+    subscriber_id   INTEGER NOT NULL REFERENCES subscribers (id) ON DELETE CASCADE,
+    address         TEXT NOT NULL, -- where it goes; of a move, the new one
+    lists           TEXT NOT NULL DEFAULT '', -- asked for, divided by commas
+    name            TEXT NOT NULL DEFAULT '', -- as given with the request; taken over with the answer
+    zone            TEXT NOT NULL DEFAULT '',
+    ip              TEXT NOT NULL DEFAULT '', -- of the request
+    network         TEXT NOT NULL DEFAULT '', -- what one customer of a provider usually has; requests are limited by it
+    form_id         INTEGER REFERENCES forms (id),
+    asked_at        TEXT NOT NULL,
+    answered_at     TEXT,          -- when the button behind the link was pressed
+    state           TEXT NOT NULL DEFAULT 'waiting' CHECK (state IN ('waiting', 'sent', 'refused', 'expired')),
+    attempts        INTEGER NOT NULL DEFAULT 0 CHECK (attempts >= 0),
+    next_attempt_at TEXT,          -- also until when a process that sends it keeps it from others
+
+    CHECK ((next_attempt_at IS NOT NULL) = (state = 'waiting'))
+) STRICT;
+
+CREATE INDEX notices_by_time ON notices (asked_at);
+
+CREATE INDEX notices_of_subscriber ON notices (subscriber_id);
+
+CREATE INDEX notices_waiting ON notices (next_attempt_at) WHERE next_attempt_at IS NOT NULL;
 
 -- How fast messages may go out, over all processes together. Owned by package
 -- dispatch.
@@ -176,6 +228,14 @@ CREATE TABLE printed_articles (
     PRIMARY KEY (edition_id, slug)
 ) STRICT;
 
+-- What the hashes of addresses are salted with. It stays in the database, since
+-- without it the suppressions of those who were erased would be void. Owned by
+-- package subscribers.
+CREATE TABLE salts (
+    one  INTEGER NOT NULL PRIMARY KEY CHECK (one = 1),
+    salt TEXT NOT NULL CHECK (length(salt) = 52)
+) STRICT;
+
 -- Who asked for a list, or was entered by an operator. Owned by package subscribers.
 CREATE TABLE subscribers (
     id         INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -185,13 +245,14 @@ CREATE TABLE subscribers (
                CHECK (canonical = lower(canonical)),
     name       TEXT NOT NULL DEFAULT '',
     created_at TEXT NOT NULL
-) STRICT;
+, format TEXT NOT NULL DEFAULT 'html' CHECK (format IN ('html', 'text')), zone TEXT NOT NULL DEFAULT '') STRICT;
 
 -- Addresses that must not be mailed, whatever any list says. They need not
 -- belong to a subscriber. Owned by package subscribers.
 CREATE TABLE suppressions (
-    canonical TEXT NOT NULL PRIMARY KEY CHECK (canonical = lower(canonical)),
-    reason    TEXT NOT NULL CHECK (reason <> ''),
+    canonical TEXT NOT NULL PRIMARY KEY CHECK (canonical = lower(canonical)), -- or # and a salted hash of it, once its owner was erased
+    kind      TEXT NOT NULL CHECK (kind IN ('operator', 'unsubscribed', 'bounced', 'complained', 'erased')),
+    reason    TEXT NOT NULL CHECK (reason <> ''), -- for people
     source    TEXT NOT NULL CHECK (source <> ''), -- who or what asked for it
     at        TEXT NOT NULL
 ) STRICT;

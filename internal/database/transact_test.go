@@ -179,7 +179,7 @@ func TestSQLiteLockedAndFull(t *testing.T) {
 		t.Fatal(err)
 	}
 	for i := 0; err == nil || !database.IsFull(err); i++ {
-		if _, err = waiter.ExecContext(t.Context(), "INSERT INTO suppressions (canonical, reason, source, at) VALUES ($1, hex(zeroblob(2000)), 'x', 'y')", i); err != nil {
+		if _, err = waiter.ExecContext(t.Context(), "INSERT INTO suppressions (canonical, kind, reason, source, at) VALUES ($1, 'operator', hex(zeroblob(2000)), 'x', 'y')", i); err != nil {
 			break
 		}
 	}
