@@ -31,6 +31,10 @@ type Message struct {
 	FeedbackID  string // four fields that tell nothing of the reader; may be empty
 	Bulk        bool   // keep answering machines quiet
 
+	// Automatic says that a program wrote the mail to one person, on account of
+	// something they did. It keeps answering machines quiet too.
+	Automatic bool
+
 	Text string
 	HTML string // empty: the mail is the plain text alone
 
@@ -148,6 +152,11 @@ func (m Message) frame() frame {
 		h.line("Precedence", "bulk")
 		// Not "All": Exchange would then suppress bounces as well, and we would
 		// go on mailing an address that is gone.
+		h.line("X-Auto-Response-Suppress", "OOF, AutoReply")
+	}
+	if m.Automatic {
+		// https://www.rfc-editor.org/rfc/rfc3834#section-5
+		h.line("Auto-Submitted", "auto-generated")
 		h.line("X-Auto-Response-Suppress", "OOF, AutoReply")
 	}
 	f.rest = h.b

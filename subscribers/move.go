@@ -51,7 +51,9 @@ const (
 		SELECT list, $1, state, source, changed_at FROM consents WHERE subscriber_id = $2 AND state = 'given'
 		ON CONFLICT (list, subscriber_id) DO UPDATE
 		SET    state = excluded.state, source = excluded.source, changed_at = excluded.changed_at
-		WHERE  consents.state = 'pending'`
+		WHERE  consents.state <> 'given'`
+
+	moveTrail = `UPDATE changes SET subscriber_id = $1 WHERE subscriber_id = $2`
 
 	deleteSubscriber = `DELETE FROM subscribers WHERE id = $1`
 )
@@ -93,8 +95,10 @@ func (s *Store) move(ctx context.Context, tx *sql.Tx, q openQuestion, o Origin) 
 
 // merge makes gone part of stays.
 func (s *Store) merge(ctx context.Context, tx *sql.Tx, stays, gone int64) error {
-	if _, err := tx.ExecContext(ctx, moveConsents, stays, gone); err != nil {
-		return err
+	for _, query := range []string{moveConsents, moveTrail} {
+		if _, err := tx.ExecContext(ctx, query, stays, gone); err != nil {
+			return err
+		}
 	}
 	if s.Ledger != nil {
 		if err := s.Ledger.Forget(ctx, tx, gone); err != nil {
@@ -104,5 +108,5 @@ func (s *Store) merge(ctx context.Context, tx *sql.Tx, stays, gone int64) error 
 	if _, err := tx.ExecContext(ctx, deleteSubscriber, gone); err != nil {
 		return err
 	}
-	return s.recordAct(ctx, tx, act{subscriber: gone, what: changeMerged, who: byReader})
+	return s.recordAct(ctx, tx, act{subscriber: stays, what: changeMerged, who: byReader})
 }

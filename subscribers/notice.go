@@ -30,7 +30,8 @@ type Notice struct {
 	Address    string // where it goes
 	Lists      []List // asked for
 	AskedAt    time.Time
-	Attempts   int // this one included
+	Attempts   int  // this one included
+	Suppressed bool // the address must not be mailed any more
 }
 
 // notice is a Notice that is about to be recorded.
@@ -70,7 +71,9 @@ const claimNotices = `
 	WHERE  id IN (SELECT id FROM notices WHERE next_attempt_at <= $1 ORDER BY next_attempt_at LIMIT $3)
 	AND    next_attempt_at <= $1
 	RETURNING id, ref, kind, (SELECT ref FROM subscribers WHERE subscribers.id = notices.subscriber_id),
-	          address, lists, asked_at, attempts`
+	          address, lists, asked_at, attempts,
+	          CASE WHEN EXISTS (SELECT 1 FROM suppressions WHERE suppressions.canonical = lower(notices.address)
+	                            AND suppressions.kind NOT IN ('unsubscribed', 'erased')) THEN 1 ELSE 0 END`
 
 // ClaimNotices returns up to limit notices that are to be sent now. Nobody else
 // gets them for a quarter of an hour; within it each has to be settled, else it
@@ -85,8 +88,9 @@ func (s *Store) ClaimNotices(ctx context.Context, limit int) ([]Notice, error) {
 	err := s.DB.Transact(ctx, func(ctx context.Context, tx *sql.Tx) (err error) {
 		due, err = collect(ctx, tx, func(rows *sql.Rows) (c claimed, err error) {
 			var asked database.Time
-			err = rows.Scan(&c.ID, &c.Ref, &c.Kind, &c.Subscriber, &c.Address, &c.lists, &asked, &c.Attempts)
-			c.AskedAt = asked.Time
+			var suppressed int
+			err = rows.Scan(&c.ID, &c.Ref, &c.Kind, &c.Subscriber, &c.Address, &c.lists, &asked, &c.Attempts, &suppressed)
+			c.AskedAt, c.Suppressed = asked.Time, suppressed != 0
 			return c, err
 		}, claimNotices, s.now(), until, limit)
 		return err

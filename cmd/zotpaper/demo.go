@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -214,5 +215,10 @@ func (a *app) showSample(ctx context.Context, s *sample, listen string, fixed bo
 	}
 	fmt.Fprintf(a.stdout, "%s\n%d mails in %s. See what the readers received:\n\n  %s/inbox/\n\nCtrl-C ends the demo; nothing of it stays.\n",
 		facts.Subject, s.sent.Tally.Sent, s.took, base)
+	ctx, stop := context.WithCancel(ctx)
+	var working sync.WaitGroup
+	working.Go(func() { s.desk().Work(ctx) })
+	defer working.Wait()
+	defer stop()
 	return web.Serve(ctx, l, handler, s.log)
 }

@@ -2,11 +2,13 @@ package main
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"strings"
 
 	"github.com/zotpaper/zotpaper/demo"
 	"github.com/zotpaper/zotpaper/dispatch"
+	"github.com/zotpaper/zotpaper/subscribers"
 	"github.com/zotpaper/zotpaper/web"
 )
 
@@ -57,10 +59,12 @@ func (s *sample) readers(ctx context.Context) ([]demo.Reader, error) {
 	for _, m := range s.inbox.Messages() {
 		r := demo.Reader{Address: m.To, State: string(dispatch.Sent)}
 		record, err := s.people.Show(ctx, m.To)
-		if err != nil {
+		if err != nil && !errors.Is(err, subscribers.ErrUnknown) {
 			return nil, err
 		}
-		r.Name = record.Subscriber.Name
+		if record.Subscriber != nil { // else they were erased
+			r.Name = record.Subscriber.Name
+		}
 		for _, c := range record.Consents {
 			r.On = r.On || c.State == "given"
 		}

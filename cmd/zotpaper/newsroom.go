@@ -17,9 +17,11 @@ import (
 	"github.com/zotpaper/zotpaper/intake"
 	"github.com/zotpaper/zotpaper/internal/database"
 	"github.com/zotpaper/zotpaper/mailer"
+	"github.com/zotpaper/zotpaper/notices"
 	"github.com/zotpaper/zotpaper/press"
 	"github.com/zotpaper/zotpaper/subscribers"
 	"github.com/zotpaper/zotpaper/templates"
+	"github.com/zotpaper/zotpaper/words"
 )
 
 // A newsroom is everything a command works with, wired as the configuration
@@ -31,6 +33,7 @@ type newsroom struct {
 	people *subscribers.Store
 	keys   *subscribers.Keyring
 	press  *press.Press
+	words  *words.Book
 }
 
 // newsroom opens the database and wires the press. The caller closes it.
@@ -64,6 +67,9 @@ func openNewsroom(ctx context.Context, c *Config, log *slog.Logger, now func() t
 		return nil, errors.Join(err, n.db.Close())
 	}
 	n.people.Ledger = n.press
+	if n.words, err = words.Load(c.Publication.Language, overrides(c)); err != nil {
+		return nil, errors.Join(err, n.db.Close())
+	}
 	return n, nil
 }
 
@@ -113,12 +119,8 @@ func lists(c *Config) []subscribers.List {
 
 func newPress(n *newsroom, now func() time.Time) (*press.Press, error) {
 	c := n.config
-	var overrides fs.FS
-	if c.Templates != "" {
-		overrides = os.DirFS(c.Templates)
-	}
 	publication := c.Edition()
-	renderer, err := templates.New(publication, overrides)
+	renderer, err := templates.New(publication, overrides(c))
 	if err != nil {
 		return nil, err
 	}
@@ -147,6 +149,29 @@ func newPress(n *newsroom, now func() time.Time) (*press.Press, error) {
 		p.Slots = append(p.Slots, press.Slot{Slot: s.Edition(), Schedule: s.Cron, CatchUp: s.CatchUp, Expire: s.Expire})
 	}
 	return p, nil
+}
+
+// overrides returns the folder with files that stand in for the built-in
+// templates and texts; nil: there is none.
+func overrides(c *Config) fs.FS {
+	if c.Templates == "" {
+		return nil
+	}
+	return os.DirFS(c.Templates)
+}
+
+// desk returns what sends notices to readers.
+func (n *newsroom) desk() *notices.Desk {
+	sender := n.press.Sender
+	d := &notices.Desk{
+		Readers: n.people, Keys: n.keys, Words: n.words, Publication: n.press.Publication,
+		From: sender.From, ReplyTo: sender.ReplyTo, Bounces: sender.Bounces, Signer: sender.Signer,
+		Now: n.press.Now, Log: n.log,
+	}
+	for _, relay := range n.press.Dispatcher.Relays {
+		d.Relays = append(d.Relays, relay.Relay)
+	}
+	return d
 }
 
 func newSender(c *Config) (press.Sender, error) {

@@ -73,6 +73,8 @@ func (n *newsroom) serve(ctx context.Context, l net.Listener) error {
 			stop(err)
 		}
 	})
+	running.Go(func() { n.desk().Work(ctx) })
+	running.Go(func() { n.tidy(ctx) })
 	// What is frozen is dispatched from here, whoever froze it and when.
 	running.Go(func() { n.press.Work(ctx, "schedule") })
 	for _, s := range n.press.Slots {
@@ -83,6 +85,20 @@ func (n *newsroom) serve(ctx context.Context, l net.Listener) error {
 		return err
 	}
 	return nil
+}
+
+// tidyEvery is how often serve drops what strangers left behind.
+const tidyEvery = 6 * time.Hour
+
+// tidy drops what strangers left behind until ctx ends: first when serve
+// starts, since it may be started every day.
+func (n *newsroom) tidy(ctx context.Context) {
+	for ctx.Err() == nil {
+		if err := n.people.Tidy(ctx); err != nil && ctx.Err() == nil {
+			n.log.Error("requests that nobody confirmed are not dropped; trying again later", "error", err)
+		}
+		n.sleepUntil(ctx, n.press.Now().Add(tidyEvery))
+	}
 }
 
 // keepTime sends each edition of s at its time.

@@ -2,10 +2,8 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -29,6 +27,7 @@ import nor an addition undoes a suppression or an unsubscription.`,
 		newSubscribersShow(a),
 		newSubscribersUnsubscribe(a),
 		newSubscribersSuppress(a),
+		newSubscribersErase(a),
 	)
 	return cmd
 }
@@ -126,57 +125,6 @@ func (l listFigures) WriteText(w io.Writer) error {
 	return nil
 }
 
-func newSubscribersShow(a *app) *cobra.Command {
-	return &cobra.Command{
-		Use:     "show ADDRESS",
-		Short:   "Show everything known of one address",
-		Example: `  zotpaper subscribers show ada@example.org --json`,
-		Args:    cobra.ExactArgs(1),
-		RunE: inNewsroom(a, func(ctx context.Context, n *newsroom, args []string) error {
-			r, err := n.people.Show(ctx, args[0])
-			if errors.Is(err, subscribers.ErrUnknown) {
-				return held(fmt.Errorf("%s: %w", args[0], err))
-			}
-			if err != nil {
-				return fmt.Errorf("%s: %w", args[0], err)
-			}
-			return a.print(person{args[0], r})
-		}),
-	}
-}
-
-// A person is what is known of one address.
-type person struct {
-	Address string `json:"-"`
-	subscribers.Record
-}
-
-func (p person) WriteText(w io.Writer) error {
-	if s := p.Subscriber; s != nil {
-		fmt.Fprintf(w, "%s", s.Address)
-		if s.Name != "" {
-			fmt.Fprintf(w, " (%s)", s.Name)
-		}
-		fmt.Fprintf(w, ", known since %s\n", s.CreatedAt.Format(time.RFC3339))
-	} else {
-		fmt.Fprintf(w, "%s, no subscriber\n", p.Address)
-	}
-	for _, c := range p.Consents {
-		fmt.Fprintf(w, "  list %s: consent %s (%s, %s)\n", c.List, c.State, c.Source, c.ChangedAt.Format(time.RFC3339))
-	}
-	if s := p.Suppression; s != nil {
-		fmt.Fprintf(w, "  suppressed: %s (%s, %s)\n", printable(s.Reason), s.Source, s.At.Format(time.RFC3339))
-	}
-	for _, c := range p.Changes {
-		fmt.Fprintf(w, "  %s  %s", c.At.Format(time.RFC3339), c.What)
-		if c.List != "" {
-			fmt.Fprintf(w, ", %s", c.List)
-		}
-		fmt.Fprintf(w, ", by %s\n", c.Who)
-	}
-	return nil
-}
-
 func newSubscribersUnsubscribe(a *app) *cobra.Command {
 	var list string
 	cmd := &cobra.Command{
@@ -215,47 +163,6 @@ func (r removal) WriteText(w io.Writer) error {
 		fmt.Fprintf(w, "%s had unsubscribed from %s already\n", r.Address, r.List)
 	} else {
 		fmt.Fprintf(w, "unsubscribed %s from %s\n", r.Address, r.List)
-	}
-	return nil
-}
-
-func newSubscribersSuppress(a *app) *cobra.Command {
-	var reason string
-	cmd := &cobra.Command{
-		Use:     "suppress ADDRESS --reason WHY",
-		Short:   "Keep an address from being mailed, on every list",
-		Example: `  zotpaper subscribers suppress --reason "asked by phone" ada@example.org`,
-		Args:    cobra.ExactArgs(1),
-		RunE: inNewsroom(a, func(ctx context.Context, n *newsroom, args []string) error {
-			if reason == "" {
-				return wrongUse(errors.New("--reason: say why, for whoever asks later"))
-			}
-			added, err := n.people.Suppress(ctx, args[0], subscribers.ByOperator, reason, a.who())
-			if err != nil {
-				return fmt.Errorf("%s: %w", args[0], err)
-			}
-			if err := a.print(suppressed{args[0], reason, !added}); err != nil || added {
-				return err
-			}
-			return held(nil)
-		}),
-	}
-	cmd.Flags().StringVar(&reason, "reason", "", "`WHY`, for people")
-	return cmd
-}
-
-// A suppressed is what subscribers suppress did.
-type suppressed struct {
-	Address string `json:"address"`
-	Reason  string `json:"reason"`
-	Already bool   `json:"already"` // it was so before, with the reason given then
-}
-
-func (s suppressed) WriteText(w io.Writer) error {
-	if s.Already {
-		fmt.Fprintf(w, "%s was suppressed already\n", s.Address)
-	} else {
-		fmt.Fprintf(w, "suppressed %s: %s\n", s.Address, s.Reason)
 	}
 	return nil
 }
