@@ -254,3 +254,13 @@ func TestCheckOnBoth(t *testing.T) {
 		}
 	})
 }
+
+// A process that stands still inside a transaction loses it after a minute, so
+// that others get at its rows.
+func TestPostgreSQLEndsTransactionsThatStandStill(t *testing.T) {
+	db := databasetest.PostgreSQL(t)
+	var limit string
+	if err := db.QueryRowContext(t.Context(), "SHOW idle_in_transaction_session_timeout").Scan(&limit); err != nil || limit != "1min" {
+		t.Errorf("the limit is %q, %v, want 1min", limit, err)
+	}
+}

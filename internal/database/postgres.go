@@ -32,6 +32,12 @@ func openPostgres(ctx context.Context, url string) (pool, relaxed *sql.DB, err e
 	if config.RuntimeParams["application_name"] == "" {
 		config.RuntimeParams["application_name"] = "zotpaper"
 	}
+	// A process that is stopped in the middle of a transaction must not keep
+	// its rows from all others for good.
+	// https://www.postgresql.org/docs/current/runtime-config-client.html#GUC-IDLE-IN-TRANSACTION-SESSION-TIMEOUT
+	if config.RuntimeParams["idle_in_transaction_session_timeout"] == "" {
+		config.RuntimeParams["idle_in_transaction_session_timeout"] = "60s"
+	}
 	if config.ConnectTimeout == 0 {
 		config.ConnectTimeout = 10 * time.Second
 	}
