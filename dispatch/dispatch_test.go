@@ -213,17 +213,19 @@ func TestInDoubt(t *testing.T) {
 func TestLostConnectionBeforeTheDotLosesNobody(t *testing.T) {
 	for _, phase := range []smtptest.Phase{smtptest.Mail, smtptest.Rcpt, smtptest.Data} {
 		t.Run("cut at "+string(phase), func(t *testing.T) {
-			tr := newTrial(t, databasetest.SQLite(t), 10, func(e smtptest.Event) smtptest.Answer {
-				return smtptest.Answer{HangUp: e.Phase == phase && e.Conn%3 == 1 && e.Conn < 6}
+			databasetest.Each(t, func(t *testing.T, db *database.DB) {
+				tr := newTrial(t, db, 10, func(e smtptest.Event) smtptest.Answer {
+					return smtptest.Answer{HangUp: e.Phase == phase && e.Conn%3 == 1 && e.Conn < 6}
+				})
+				tally, err := tr.run(t.Context())
+				if err != nil || tally.Sent != 10 || len(tr.received()) != 10 || len(tr.readers()) != 10 {
+					t.Errorf("Run: %+v, error %v, %d messages; want one each to 10", tally, err, len(tr.received()))
+				}
+				// What was cut inside DATA may have looked written to the end.
+				if tally.InDoubt > 0 && phase != smtptest.Data {
+					t.Errorf("%d in doubt although no final dot was written", tally.InDoubt)
+				}
 			})
-			tally, err := tr.run(t.Context())
-			if err != nil || tally.Sent != 10 || len(tr.received()) != 10 || len(tr.readers()) != 10 {
-				t.Errorf("Run: %+v, error %v, %d messages; want one each to 10", tally, err, len(tr.received()))
-			}
-			// What was cut inside DATA may have looked written to the end.
-			if tally.InDoubt > 0 && phase != smtptest.Data {
-				t.Errorf("%d in doubt although no final dot was written", tally.InDoubt)
-			}
 		})
 	}
 }

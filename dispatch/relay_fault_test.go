@@ -18,24 +18,26 @@ import (
 // TestS9CutAfterTheReply lets the 250 through, and nothing after it.
 func TestS9CutAfterTheReply(t *testing.T) {
 	for _, pipelining := range []bool{true, false} {
-		tr := newTrial(t, databasetest.SQLite(t), 20, nil)
-		p := newProxy(t, "tcp", "127.0.0.1:0", tr.server.Addr())
-		var taken, cuts atomic.Int64
-		p.last = []byte("250 2.0.0 OK: queued\r\n") // what go-smtp answers to a message
-		p.answered = func(_ int, b []byte) fate {
-			if bytes.Contains(b, p.last) && taken.Add(1)%4 == 0 {
-				cuts.Add(1)
-				return passEnd
+		databasetest.Each(t, func(t *testing.T, db *database.DB) {
+			tr := newTrial(t, db, 20, nil)
+			p := newProxy(t, "tcp", "127.0.0.1:0", tr.server.Addr())
+			var taken, cuts atomic.Int64
+			p.last = []byte("250 2.0.0 OK: queued\r\n") // what go-smtp answers to a message
+			p.answered = func(_ int, b []byte) fate {
+				if bytes.Contains(b, p.last) && taken.Add(1)%4 == 0 {
+					cuts.Add(1)
+					return passEnd
+				}
+				return pass
 			}
-			return pass
-		}
-		p.serve()
-		tr.relay().Port, tr.relay().Pipelining = p.port(), pipelining
-		tr.steady()
-		tr.everybodyOnce(20)
-		if cuts.Load() < 3 {
-			t.Errorf("only %d replies were followed by a cut", cuts.Load())
-		}
+			p.serve()
+			tr.relay().Port, tr.relay().Pipelining = p.port(), pipelining
+			tr.steady()
+			tr.everybodyOnce(20)
+			if cuts.Load() < 3 {
+				t.Errorf("only %d replies were followed by a cut", cuts.Load())
+			}
+		})
 	}
 }
 
@@ -44,34 +46,36 @@ func TestS9CutAfterTheReply(t *testing.T) {
 func TestS11ServerHangs(t *testing.T) {
 	for _, phase := range allPhases() {
 		t.Run("S11 hangs at "+string(phase), func(t *testing.T) {
-			const readers = 60
-			var hung atomic.Bool
-			var meanwhile atomic.Int64
-			forever := make(chan struct{})
-			tr := newTrial(t, databasetest.SQLite(t), readers, func(e smtptest.Event) smtptest.Answer {
-				if e.Phase == phase && hung.CompareAndSwap(false, true) {
-					return smtptest.Answer{Wait: forever, HangUp: true, Drop: true}
+			databasetest.Each(t, func(t *testing.T, db *database.DB) {
+				const readers = 60
+				var hung atomic.Bool
+				var meanwhile atomic.Int64
+				forever := make(chan struct{})
+				tr := newTrial(t, db, readers, func(e smtptest.Event) smtptest.Answer {
+					if e.Phase == phase && hung.CompareAndSwap(false, true) {
+						return smtptest.Answer{Wait: forever, HangUp: true, Drop: true}
+					}
+					if e.Phase == smtptest.Message && hung.Load() {
+						meanwhile.Add(1)
+					}
+					return smtptest.Answer{}
+				})
+				defer close(forever)
+				tr.steady()
+				tr.relay().Timeout = 300 * time.Millisecond
+				tally, err := tr.run(t.Context())
+				extra, doubts := tr.audit()
+				inDoubt := 0
+				if phase == smtptest.Message || phase == smtptest.Data {
+					inDoubt = 1
 				}
-				if e.Phase == smtptest.Message && hung.Load() {
-					meanwhile.Add(1)
+				if err != nil || tally.Sent != readers || extra != 0 || doubts > inDoubt {
+					t.Errorf("Run: %+v, error %v, %d copies too many, %d in doubt", tally, err, extra, doubts)
 				}
-				return smtptest.Answer{}
+				if meanwhile.Load() == 0 {
+					t.Error("nothing went out while one connection hung")
+				}
 			})
-			defer close(forever)
-			tr.steady()
-			tr.relay().Timeout = 300 * time.Millisecond
-			tally, err := tr.run(t.Context())
-			extra, doubts := tr.audit()
-			inDoubt := 0
-			if phase == smtptest.Message || phase == smtptest.Data {
-				inDoubt = 1
-			}
-			if err != nil || tally.Sent != readers || extra != 0 || doubts > inDoubt {
-				t.Errorf("Run: %+v, error %v, %d copies too many, %d in doubt", tally, err, extra, doubts)
-			}
-			if meanwhile.Load() == 0 {
-				t.Error("nothing went out while one connection hung")
-			}
 		})
 	}
 }
@@ -79,16 +83,18 @@ func TestS11ServerHangs(t *testing.T) {
 // TestS12SlowServer thinks for longer about a message than about a command may
 // be thought: that alone makes nothing doubtful.
 func TestS12SlowServer(t *testing.T) {
-	tr := newTrial(t, databasetest.SQLite(t), 3, func(e smtptest.Event) smtptest.Answer {
-		if e.Phase != smtptest.Message {
-			return smtptest.Answer{}
-		}
-		thought := make(chan struct{})
-		time.AfterFunc(450*time.Millisecond, func() { close(thought) })
-		return smtptest.Answer{Wait: thought}
+	databasetest.Each(t, func(t *testing.T, db *database.DB) {
+		tr := newTrial(t, db, 3, func(e smtptest.Event) smtptest.Answer {
+			if e.Phase != smtptest.Message {
+				return smtptest.Answer{}
+			}
+			thought := make(chan struct{})
+			time.AfterFunc(450*time.Millisecond, func() { close(thought) })
+			return smtptest.Answer{Wait: thought}
+		})
+		tr.relay().Timeout = 300 * time.Millisecond
+		tr.everybodyOnce(3)
 	})
-	tr.relay().Timeout = 300 * time.Millisecond
-	tr.everybodyOnce(3)
 }
 
 func TestS16NameThatIsNotFound(t *testing.T) {
@@ -178,20 +184,22 @@ func TestRelaysTakeOver(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			tr := newTrial(t, databasetest.SQLite(t), 50, nil)
-			working := tr.server
-			if tt.tried == 0 {
-				working = tr.secondRelay(1, smtptest.Options{})
-			}
-			tt.ruin(tr, tr.server)
-			tr.steady()
-			tally, err := tr.Run(t.Context(), tr.assignment())
-			if err != nil || tally.Sent != 50 || len(working.Messages()) != 50 || tally.InDoubt > 0 {
-				t.Errorf("Run: %+v, error %v, %d messages by the one that works", tally, err, len(working.Messages()))
-			}
-			if n := tr.server.Connections(); n > tt.tried {
-				t.Errorf("%d connections to the one that does not, want at most %d", n, tt.tried)
-			}
+			databasetest.Each(t, func(t *testing.T, db *database.DB) {
+				tr := newTrial(t, db, 50, nil)
+				working := tr.server
+				if tt.tried == 0 {
+					working = tr.secondRelay(1, smtptest.Options{})
+				}
+				tt.ruin(tr, tr.server)
+				tr.steady()
+				tally, err := tr.Run(t.Context(), tr.assignment())
+				if err != nil || tally.Sent != 50 || len(working.Messages()) != 50 || tally.InDoubt > 0 {
+					t.Errorf("Run: %+v, error %v, %d messages by the one that works", tally, err, len(working.Messages()))
+				}
+				if n := tr.server.Connections(); n > tt.tried {
+					t.Errorf("%d connections to the one that does not, want at most %d", n, tt.tried)
+				}
+			})
 		})
 	}
 }
@@ -224,32 +232,34 @@ func TestConnectionsThatCarryFewMessages(t *testing.T) {
 	}{{"our bound", 7, 0}, {"the server's bound", 0, 7}, {"the server's is lower", 10, 4}}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			var mu sync.Mutex
-			begun := map[int]int{}
-			tr := newTrial(t, databasetest.SQLite(t), 100, func(e smtptest.Event) smtptest.Answer {
-				if e.Phase != smtptest.Mail {
+			databasetest.Each(t, func(t *testing.T, db *database.DB) {
+				var mu sync.Mutex
+				begun := map[int]int{}
+				tr := newTrial(t, db, 100, func(e smtptest.Event) smtptest.Answer {
+					if e.Phase != smtptest.Mail {
+						return smtptest.Answer{}
+					}
+					mu.Lock()
+					defer mu.Unlock()
+					if begun[e.Conn]++; tt.servers > 0 && begun[e.Conn] > tt.servers {
+						return refuse(421, [3]int{4, 3, 2}, "enough for one connection")
+					}
 					return smtptest.Answer{}
+				})
+				tr.relay().Messages = tt.ours
+				tr.steady()
+				tr.everybodyOnce(100)
+				for conn, n := range begun {
+					if tt.ours > 0 && n > tt.ours {
+						t.Errorf("connection %d carried %d messages", conn, n)
+					}
 				}
-				mu.Lock()
-				defer mu.Unlock()
-				if begun[e.Conn]++; tt.servers > 0 && begun[e.Conn] > tt.servers {
-					return refuse(421, [3]int{4, 3, 2}, "enough for one connection")
+				for address, row := range tr.states() {
+					if row.attempts != 1 {
+						t.Errorf("%s has %d attempts", address, row.attempts)
+					}
 				}
-				return smtptest.Answer{}
 			})
-			tr.relay().Messages = tt.ours
-			tr.steady()
-			tr.everybodyOnce(100)
-			for conn, n := range begun {
-				if tt.ours > 0 && n > tt.ours {
-					t.Errorf("connection %d carried %d messages", conn, n)
-				}
-			}
-			for address, row := range tr.states() {
-				if row.attempts != 1 {
-					t.Errorf("%s has %d attempts", address, row.attempts)
-				}
-			}
 		})
 	}
 }

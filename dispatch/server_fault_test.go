@@ -41,21 +41,23 @@ func (tr *trial) nobodyStruckOff() {
 func TestS1GoodbyeAtEveryPoint(t *testing.T) {
 	for _, phase := range allPhases() {
 		t.Run("S1 421 at "+string(phase), func(t *testing.T) {
-			var n atomic.Int64
-			tr := newTrial(t, databasetest.SQLite(t), 25, func(e smtptest.Event) smtptest.Answer {
-				if e.Phase == phase && n.Add(1)%5 == 2 && n.Load() < 30 {
-					return refuse(421, [3]int{4, 3, 2}, "shutting down")
+			databasetest.Each(t, func(t *testing.T, db *database.DB) {
+				var n atomic.Int64
+				tr := newTrial(t, db, 25, func(e smtptest.Event) smtptest.Answer {
+					if e.Phase == phase && n.Add(1)%5 == 2 && n.Load() < 30 {
+						return refuse(421, [3]int{4, 3, 2}, "shutting down")
+					}
+					return smtptest.Answer{}
+				})
+				tr.steady()
+				tr.everybodyOnce(25)
+				for address, row := range tr.states() {
+					// That of DATA comes after the dot.
+					if row.attempts > 1 && phase != smtptest.Message && phase != smtptest.Data {
+						t.Errorf("%s has %d attempts; the goodbye was not about them", address, row.attempts)
+					}
 				}
-				return smtptest.Answer{}
 			})
-			tr.steady()
-			tr.everybodyOnce(25)
-			for address, row := range tr.states() {
-				// That of DATA comes after the dot.
-				if row.attempts > 1 && phase != smtptest.Message && phase != smtptest.Data {
-					t.Errorf("%s has %d attempts; the goodbye was not about them", address, row.attempts)
-				}
-			}
 		})
 	}
 }
@@ -267,16 +269,18 @@ func TestS8CutAfterTheDot(t *testing.T) {
 func TestS10CutBeforeTheDot(t *testing.T) {
 	for _, phase := range allPhases()[:5] {
 		t.Run("S10 cut at "+string(phase), func(t *testing.T) {
-			tr := newTrial(t, databasetest.SQLite(t), 25, func(e smtptest.Event) smtptest.Answer {
-				return smtptest.Answer{HangUp: e.Phase == phase && e.Conn%3 == 1 && e.Conn < 8}
+			databasetest.Each(t, func(t *testing.T, db *database.DB) {
+				tr := newTrial(t, db, 25, func(e smtptest.Event) smtptest.Answer {
+					return smtptest.Answer{HangUp: e.Phase == phase && e.Conn%3 == 1 && e.Conn < 8}
+				})
+				tr.steady()
+				tally, err := tr.run(t.Context())
+				extra, doubts := tr.audit()
+				// What was cut inside DATA may have looked written to the end.
+				if err != nil || tally.Sent != 25 || extra != 0 || doubts > 0 && phase != smtptest.Data {
+					t.Errorf("Run: %+v, error %v, %d copies too many, %d in doubt", tally, err, extra, doubts)
+				}
 			})
-			tr.steady()
-			tally, err := tr.run(t.Context())
-			extra, doubts := tr.audit()
-			// What was cut inside DATA may have looked written to the end.
-			if err != nil || tally.Sent != 25 || extra != 0 || doubts > 0 && phase != smtptest.Data {
-				t.Errorf("Run: %+v, error %v, %d copies too many, %d in doubt", tally, err, extra, doubts)
-			}
 		})
 	}
 }

@@ -72,18 +72,20 @@ func TestPolicyAgainstUsStopsAfterThreeInARow(t *testing.T) {
 }
 
 func TestEditionTooLargeForTheServerRejectsNobody(t *testing.T) {
-	tr := newTrial(t, databasetest.SQLite(t), 10, nil)
-	small, err := smtptest.Start(smtptest.Options{MaxSize: 300})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer small.Close()
-	tr.relay().Port = small.Port()
-	tally, err := tr.run(t.Context())
-	var stop *StopError
-	if !errors.As(err, &stop) || tally.Rejected != 0 || tally.Pending+tally.Deferred != 10 {
-		t.Errorf("Run: %+v, error %v; want a StopError and nobody rejected", tally, err)
-	}
+	databasetest.Each(t, func(t *testing.T, db *database.DB) {
+		tr := newTrial(t, db, 10, nil)
+		small, err := smtptest.Start(smtptest.Options{MaxSize: 300})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer small.Close()
+		tr.relay().Port = small.Port()
+		tally, err := tr.run(t.Context())
+		var stop *StopError
+		if !errors.As(err, &stop) || tally.Rejected != 0 || tally.Pending+tally.Deferred != 10 {
+			t.Errorf("Run: %+v, error %v; want a StopError and nobody rejected", tally, err)
+		}
+	})
 }
 
 func TestOneServerThatWantsNothingOfUsCostsNobodyElse(t *testing.T) {
@@ -109,18 +111,20 @@ func TestOneServerThatWantsNothingOfUsCostsNobodyElse(t *testing.T) {
 }
 
 func TestDeadServerStopsAfterPatience(t *testing.T) {
-	tr := newTrial(t, databasetest.SQLite(t), 3, nil)
-	tr.steady()
-	tr.server.Close()
-	began := tr.clock.Now()
-	tally, err := tr.run(t.Context())
-	var stop *StopError
-	if !errors.As(err, &stop) || tally.Pending != 3 {
-		t.Errorf("Run: %+v, error %v; want a StopError and everybody pending", tally, err)
-	}
-	if waited := tr.clock.Now().Sub(began); waited < patience || waited > 2*patience {
-		t.Errorf("it gave up after %v, want %v: a server that is started again is back by then", waited, patience)
-	}
+	databasetest.Each(t, func(t *testing.T, db *database.DB) {
+		tr := newTrial(t, db, 3, nil)
+		tr.steady()
+		tr.server.Close()
+		began := tr.clock.Now()
+		tally, err := tr.run(t.Context())
+		var stop *StopError
+		if !errors.As(err, &stop) || tally.Pending != 3 {
+			t.Errorf("Run: %+v, error %v; want a StopError and everybody pending", tally, err)
+		}
+		if waited := tr.clock.Now().Sub(began); waited < patience || waited > 2*patience {
+			t.Errorf("it gave up after %v, want %v: a server that is started again is back by then", waited, patience)
+		}
+	})
 }
 
 func TestCanceledRunFinishesWhatItBegan(t *testing.T) {
@@ -158,14 +162,16 @@ func TestMessageIDIsTheSameAtEveryAttempt(t *testing.T) {
 }
 
 func TestFolderOfJournalsThatIsNoneStops(t *testing.T) {
-	tr := newTrial(t, databasetest.SQLite(t), 5, nil)
-	tr.Journal = filepath.Join(t.TempDir(), "file")
-	if err := os.WriteFile(tr.Journal, nil, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
-	defer cancel()
-	if _, err := tr.run(ctx); err == nil || errors.Is(err, context.DeadlineExceeded) || len(tr.received()) > 0 {
-		t.Errorf("Run: %v, %d messages; want it to stop over its journal", err, len(tr.received()))
-	}
+	databasetest.Each(t, func(t *testing.T, db *database.DB) {
+		tr := newTrial(t, db, 5, nil)
+		tr.Journal = filepath.Join(t.TempDir(), "file")
+		if err := os.WriteFile(tr.Journal, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		defer cancel()
+		if _, err := tr.run(ctx); err == nil || errors.Is(err, context.DeadlineExceeded) || len(tr.received()) > 0 {
+			t.Errorf("Run: %v, %d messages; want it to stop over its journal", err, len(tr.received()))
+		}
+	})
 }
