@@ -215,23 +215,37 @@ func (r *run) tidy(ctx context.Context) error {
 		return err
 	}
 	for _, id := range ids {
-		var wanted int
-		err := r.Ledger.DB.QueryRowContext(ctx, journalWanted, id.Edition, id.Batch, id.Fence).Scan(&wanted)
-		if err != nil {
-			return fmt.Errorf("look for journals to remove: %w", err)
-		}
-		if wanted > 0 {
+		if wanted, err := r.wanted(ctx, id); err != nil {
+			return err
+		} else if wanted {
 			continue
 		}
 		left, err := journal.Find(r.journals, id)
 		if err != nil {
 			continue // its owner lives, or has just removed it
 		}
+		// Its owner may have taken its batch, and died, between the question
+		// and the lock.
+		if wanted, err := r.wanted(ctx, id); err != nil || wanted {
+			if err = errors.Join(err, left.Close()); err != nil {
+				return err
+			}
+			continue
+		}
 		if err := left.Remove(); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// wanted reports whether somebody will ask for a journal.
+func (r *run) wanted(ctx context.Context, id journal.ID) (bool, error) {
+	var n int
+	if err := r.Ledger.DB.QueryRowContext(ctx, journalWanted, id.Edition, id.Batch, id.Fence).Scan(&n); err != nil {
+		return false, fmt.Errorf("look for journals to remove: %w", err)
+	}
+	return n > 0, nil
 }
 
 const journalWanted = `

@@ -131,7 +131,15 @@ func (r *run) claim(ctx context.Context, number int64) (*share, error) {
 		if s.before, err = r.endedUnder(ctx, tx, s); err != nil {
 			return err
 		}
-		due, err = r.load(ctx, tx, s)
+		if due, err = r.load(ctx, tx, s); err != nil {
+			return err
+		}
+		s.found, _, err = r.count(ctx, tx, s)
+		for _, d := range due {
+			if d.deferred {
+				s.found.Deferred-- // until it has been tried again
+			}
+		}
 		return err
 	})
 	if err != nil {
@@ -245,7 +253,7 @@ func (r *run) load(ctx context.Context, tx *sql.Tx, s *share) ([]*Delivery, erro
 		if next.After(now) {
 			continue
 		}
-		d.Text = format == string(subscribers.FormatText)
+		d.Text, d.deferred = format == string(subscribers.FormatText), state == Deferred
 		d.Attempts++
 		d.MessageID = r.names.messageID(d.Issue, d.Ref)
 		due = append(due, d)
@@ -336,16 +344,13 @@ func (r *run) giveBack(ctx context.Context, tx *sql.Tx, s *share) (workResult, e
 	if err != nil {
 		return result, err
 	}
-	var p Progress
-	var next database.Time
-	err = tx.QueryRowContext(ctx, countBatch, r.editionID, s.first, s.last).
-		Scan(&p.Recipients, &p.Sent, &p.Rejected, &p.Deferred, &p.Ended, &next)
+	p, next, err := r.count(ctx, tx, s)
 	if err != nil {
 		return result, err
 	}
 	result.done = p.Ended == p.Recipients
 	if p.Ended+p.Deferred == p.Recipients {
-		result.next = next.Time
+		result.next = next
 	}
 	done := 0
 	if result.done {
@@ -359,6 +364,15 @@ func (r *run) giveBack(ctx context.Context, tx *sql.Tx, s *share) (workResult, e
 	err = tx.QueryRowContext(ctx, dispatchState, r.editionID).Scan(&state)
 	result.running = state == Running
 	return result, err
+}
+
+// count returns how far the batch s has come by the ledger, and when the first of
+// its deferred deliveries is due; zero if none is.
+func (r *run) count(ctx context.Context, tx *sql.Tx, s *share) (p Progress, next time.Time, err error) {
+	var first database.Time
+	err = tx.QueryRowContext(ctx, countBatch, r.editionID, s.first, s.last).
+		Scan(&p.Recipients, &p.Sent, &p.Rejected, &p.Deferred, &p.Ended, &first)
+	return p, first.Time, err
 }
 
 // endedUnder returns how many deliveries of s have an outcome under its fence.

@@ -41,6 +41,7 @@ type Delivery struct {
 	MessageID string // left part of the Message-ID; the same at every attempt
 	Started   time.Time
 
+	deferred bool   // it was tried before
 	doubts   int    // how often it was in doubt before
 	returned int    // how often a conversation broke before it was begun
 	share    *share // the batch it is in, as this process holds it

@@ -222,7 +222,7 @@ func (r *run) renew(ctx context.Context) error {
 	until := database.Time{Time: r.clock().Add(r.lease())}
 	return r.Ledger.DB.Transact(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		for _, s := range held {
-			p := s.progress()
+			p := s.standing()
 			result, err := tx.ExecContext(ctx, renewLease, until, p.Sent, p.Rejected, p.Deferred, p.Ended, r.editionID, s.number, s.fence, r.Owner)
 			if err != nil {
 				return err

@@ -18,6 +18,7 @@ type share struct {
 	journal *journal.Journal
 	settled chan struct{} // closed when nothing of it waits or is under way
 	before  int           // outcomes under its fence when it was taken
+	found   Progress      // how far it had come when it was taken
 
 	retired bool // nothing more is begun of it; guarded by the queue
 
@@ -64,11 +65,20 @@ func (s *share) ended(state State) {
 	s.settle(1)
 }
 
-// progress returns how far s has come.
+// progress returns what this process has done of s.
 func (s *share) progress() Progress {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.count
+}
+
+// standing returns how far s has come, whoever did it.
+func (s *share) standing() Progress {
+	p := s.progress()
+	return Progress{
+		Recipients: s.found.Recipients, Sent: s.found.Sent + p.Sent, Rejected: s.found.Rejected + p.Rejected,
+		Deferred: s.found.Deferred + p.Deferred, Ended: s.found.Ended + p.Ended,
+	}
 }
 
 // lose says that another process holds the batch now. It reports whether that

@@ -19,6 +19,9 @@ const (
 	retryAfter = time.Minute
 	// atOnce bounds how many editions one process dispatches side by side.
 	atOnce = 16
+	// underWay bounds how many it looks at: those that are paused must not hide
+	// the others.
+	underWay = 500
 )
 
 // Work dispatches every edition that is frozen and not complete, side by side,
@@ -63,7 +66,7 @@ const selectUnderWay = `
 
 // look begins the dispatch of each edition that waits for it.
 func (w *worker) look(ctx context.Context) error {
-	rows, err := w.press.DB.QueryContext(ctx, selectUnderWay, atOnce)
+	rows, err := w.press.DB.QueryContext(ctx, selectUnderWay, underWay)
 	if err != nil {
 		return fmt.Errorf("list editions under way: %w", err)
 	}
@@ -94,7 +97,7 @@ func (w *worker) look(ctx context.Context) error {
 func (w *worker) begin(key edition.Key) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.busy[key] || w.press.Now().Before(w.again[key]) {
+	if w.busy[key] || len(w.busy) >= atOnce || w.press.Now().Before(w.again[key]) {
 		return false
 	}
 	w.busy[key] = true
