@@ -31,13 +31,14 @@ func (a *app) config() (*Config, error) {
 	return loadConfig(a.configFile, a.environ())
 }
 
-// logger returns the program's log, written as c says to standard error.
+// logger returns the program's log, written as c says to standard error, without
+// readers' addresses and links.
 func (a *app) logger(c LogConfig) *slog.Logger {
 	level := slog.LevelInfo
 	if err := level.UnmarshalText([]byte(c.Level)); err != nil {
 		level = slog.LevelInfo // unreachable after the check of the configuration
 	}
-	options := &slog.HandlerOptions{Level: level}
+	options := &slog.HandlerOptions{Level: level, ReplaceAttr: newRedactor().replace}
 	if c.Format == "json" {
 		return slog.New(slog.NewJSONHandler(a.stderr, options))
 	}
