@@ -3,6 +3,7 @@ package notices
 import (
 	"bytes"
 	"context"
+	"errors"
 	"flag"
 	"io"
 	"log/slog"
@@ -129,7 +130,7 @@ func parts(t *testing.T, raw []byte) (text, html string) {
 	var found []string
 	for {
 		part, err := reader.NextRawPart()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			break
 		}
 		if err != nil {

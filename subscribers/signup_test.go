@@ -22,8 +22,8 @@ type desk struct {
 func newDesk(t *testing.T, db *database.DB) *desk {
 	t.Helper()
 	d := &desk{Store: newStore(t, db)}
-	d.now = d.Store.Now()
-	d.Store.Now = func() time.Time { return d.now }
+	d.now = d.Now()
+	d.Now = func() time.Time { return d.now }
 	return d
 }
 

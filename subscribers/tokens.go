@@ -96,8 +96,8 @@ func (k *Keyring) Edition(edition string) string {
 
 // OpensEdition reports whether token is one of Edition for that edition.
 func (k *Keyring) OpensEdition(token, edition string) bool {
-	sealed, err := base64.RawURLEncoding.DecodeString(token)
-	if err != nil || len(sealed) != 1+macBytes {
+	sealed, ok := unspell(token)
+	if !ok || len(sealed) != 1+macBytes {
 		return false
 	}
 	for _, key := range k.keys {
@@ -120,8 +120,8 @@ func (k *Keyring) Stamp(shown time.Time) string {
 
 // ParseStamp returns what Stamp was given, to the second, or ErrToken.
 func (k *Keyring) ParseStamp(token string) (shown time.Time, err error) {
-	sealed, err := base64.RawURLEncoding.DecodeString(token)
-	if err != nil || len(sealed) != 1+stampBytes+macBytes {
+	sealed, ok := unspell(token)
+	if !ok || len(sealed) != 1+stampBytes+macBytes {
 		return time.Time{}, ErrToken
 	}
 	data, mac := sealed[:1+stampBytes], sealed[1+stampBytes:]
@@ -134,16 +134,22 @@ func (k *Keyring) ParseStamp(token string) (shown time.Time, err error) {
 }
 
 func (k *Keyring) parse(purpose, token string) (ref string, rest []byte, err error) {
-	if len(token) > maxToken {
+	sealed, ok := unspell(token)
+	if !ok {
 		return "", nil, ErrToken
+	}
+	return k.open(purpose, sealed)
+}
+
+// unspell returns the bytes of a token as they stand in links.
+func unspell(token string) (sealed []byte, ok bool) {
+	if len(token) > maxToken {
+		return nil, false
 	}
 	sealed, err := base64.RawURLEncoding.DecodeString(token)
 	// The decoder skips line breaks and ignores bits behind the last byte; only
 	// the one spelling that we made is ours.
-	if err != nil || base64.RawURLEncoding.EncodeToString(sealed) != token {
-		return "", nil, ErrToken
-	}
-	return k.open(purpose, sealed)
+	return sealed, err == nil && base64.RawURLEncoding.EncodeToString(sealed) == token
 }
 
 // tagBytes is how much of an edition's hash a bounce token holds. It tells the

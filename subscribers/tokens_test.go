@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 )
 
 // keyLine returns a line of a keyring; the same seed gives the same secret.
@@ -81,12 +82,25 @@ func TestTokensHoldNoAddress(t *testing.T) {
 
 func TestTokensBreakWithAnyBit(t *testing.T) {
 	k := keyringOf(t, keyLine("1", "a"), keyLine("2", "b"), keyLine("3", "c"))
-	for _, name := range []string{"unsubscribe", "preferences"} {
-		token := k.Unsubscribe(someRef, "afternoon")
-		parse := func(s string) error { _, _, err := k.ParseUnsubscribe(s); return err }
-		if name == "preferences" {
-			token = k.Preferences(someRef)
-			parse = func(s string) error { _, err := k.ParsePreferences(s); return err }
+	kinds := map[string]struct {
+		token string
+		parse func(string) error
+	}{
+		"unsubscribe": {k.Unsubscribe(someRef, "afternoon"), func(s string) error { _, _, err := k.ParseUnsubscribe(s); return err }},
+		"preferences": {k.Preferences(someRef), func(s string) error { _, err := k.ParsePreferences(s); return err }},
+		"notice":      {k.Notice(someRef), func(s string) error { _, err := k.ParseNotice(s); return err }},
+		"stamp":       {k.Stamp(time.Unix(1770552000, 0)), func(s string) error { _, err := k.ParseStamp(s); return err }},
+		"edition": {k.Edition("2026-02-08/afternoon"), func(s string) error {
+			if !k.OpensEdition(s, "2026-02-08/afternoon") {
+				return ErrToken
+			}
+			return nil
+		}},
+	}
+	for name, kind := range kinds {
+		token, parse := kind.token, kind.parse
+		if err := parse(token); err != nil {
+			t.Errorf("%s: %v", name, err)
 		}
 		raw, err := base64.RawURLEncoding.DecodeString(token)
 		if err != nil {
@@ -142,10 +156,18 @@ func TestTokensServeOnePurpose(t *testing.T) {
 			t.Errorf("ParseUnsubscribe of another purpose's %q: %v, want ErrToken", token, err)
 		}
 	}
-	for _, token := range []string{k.Unsubscribe(someRef, "afternoon"), bounce} {
+	for _, token := range []string{k.Unsubscribe(someRef, "afternoon"), bounce, k.Notice(someRef)} {
 		if _, err := k.ParsePreferences(token); !errors.Is(err, ErrToken) {
 			t.Errorf("ParsePreferences of another purpose's %q: %v, want ErrToken", token, err)
 		}
+	}
+	for _, token := range []string{k.Unsubscribe(someRef, "afternoon"), bounce, k.Preferences(someRef)} {
+		if _, err := k.ParseNotice(token); !errors.Is(err, ErrToken) {
+			t.Errorf("ParseNotice of another purpose's %q: %v, want ErrToken", token, err)
+		}
+	}
+	if k.OpensEdition(k.Edition("2026-02-08/afternoon"), "2026-02-09/afternoon") {
+		t.Error("the token of one edition opens another")
 	}
 	raw, err = base64.RawURLEncoding.DecodeString(k.Unsubscribe(someRef, "four"))
 	if err != nil {
@@ -162,6 +184,12 @@ func TestTokensOutliveTheirKeysReplacement(t *testing.T) {
 	onlyNew := keyringOf(t, keyLine("2", "b"))
 	sameNumber := keyringOf(t, keyLine("1", "b"))
 
+	if shown, err := both.ParseStamp(old.Stamp(time.Unix(1770552000, 5))); err != nil || !shown.Equal(time.Unix(1770552000, 0)) {
+		t.Errorf("a stamp of the old key: %v, %v, want the second it was made in", shown, err)
+	}
+	if !both.OpensEdition(old.Edition("2026-02-08/afternoon"), "2026-02-08/afternoon") {
+		t.Error("an edition's token of the old key does not open it")
+	}
 	token := old.Unsubscribe(someRef, "afternoon")
 	if _, _, err := both.ParseUnsubscribe(token); err != nil {
 		t.Errorf("a token of the old key, with the old key in place: %v", err)
