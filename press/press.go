@@ -71,12 +71,3 @@ func (p *Press) Slot(id string) (Slot, error) {
 
 // Today returns the date of the publication at this moment.
 func (p *Press) Today() edition.Date { return edition.DateOf(p.Now(), p.Publication.Zone) }
-
-// Cutoff returns the moment after which the edition of s on date takes no more
-// articles: the slot's first time on that day. ok is false if the slot does
-// not come round on that day.
-func (p *Press) Cutoff(s Slot, date edition.Date) (t time.Time, ok bool) {
-	midnight := date.Midnight(p.Publication.Zone)
-	t = s.Schedule.Next(midnight.Add(-time.Second))
-	return t, !t.IsZero() && edition.DateOf(t, p.Publication.Zone) == date
-}

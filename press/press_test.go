@@ -11,8 +11,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/robfig/cron/v3"
-
 	"github.com/zotpaper/zotpaper/edition"
 	"github.com/zotpaper/zotpaper/intake"
 	"github.com/zotpaper/zotpaper/internal/database"
@@ -351,41 +349,5 @@ func TestFindingsAndFacts(t *testing.T) {
 	}
 	if strings.Contains(string(text), "null") {
 		t.Errorf("edition.json holds a null: %s", text)
-	}
-}
-
-func TestCutoff(t *testing.T) {
-	tests := []struct {
-		name, schedule, zone, date, want string // want empty: does not come round
-	}{
-		{"every day", "0 16 * * *", "UTC", "2026-02-08", "2026-02-08T16:00:00Z"},
-		{"in the publication's zone", "0 16 * * *", "America/Los_Angeles", "2026-02-08", "2026-02-08T16:00:00-08:00"},
-		{"in summer", "0 16 * * *", "Europe/Berlin", "2026-07-01", "2026-07-01T16:00:00+02:00"},
-		{"not on Sundays", "0 16 * * 1-6", "UTC", "2026-02-08", ""},
-		{"at midnight", "0 0 * * *", "UTC", "2026-02-08", "2026-02-08T00:00:00Z"},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			zone, err := time.LoadLocation(tt.zone)
-			if err != nil {
-				t.Fatal(err)
-			}
-			schedule, err := cron.ParseStandard(tt.schedule)
-			if err != nil {
-				t.Fatal(err)
-			}
-			date, err := edition.ParseDate(tt.date)
-			if err != nil {
-				t.Fatal(err)
-			}
-			p := &Press{Publication: edition.Publication{Zone: zone}}
-			got := ""
-			if at, ok := p.Cutoff(Slot{Schedule: schedule}, date); ok {
-				got = at.Format(time.RFC3339)
-			}
-			if got != tt.want {
-				t.Errorf("Cutoff: %q, want %q", got, tt.want)
-			}
-		})
 	}
 }

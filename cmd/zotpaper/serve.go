@@ -103,19 +103,17 @@ func (n *newsroom) tidy(ctx context.Context) {
 
 // keepTime sends each edition of s at its time.
 func (n *newsroom) keepTime(ctx context.Context, s press.Slot) {
-	zone := n.press.Publication.Zone
 	n.catchUp(ctx, s)
 	for {
-		now := n.press.Now().In(zone)
-		next := s.Schedule.Next(now)
-		if next.IsZero() {
+		next, date, ok := n.press.NextCutoff(s, n.press.Now())
+		if !ok {
 			return // the check of the configuration keeps this from happening
 		}
 		n.log.Info("waiting for the next edition", "slot", s.ID, "at", next.Format(time.RFC3339))
 		if !n.sleepUntil(ctx, next) {
 			return
 		}
-		n.freezeScheduled(ctx, s, edition.DateOf(next, zone))
+		n.freezeScheduled(ctx, s, date)
 	}
 }
 
