@@ -194,7 +194,11 @@ func (m Message) body() ([]byte, error) {
 		mail.WithCharset(mail.CharsetUTF8), mail.WithEncoding(mail.EncodingQP), mail.WithNoDefaultUserAgent(),
 		mail.WithBoundary(boundary),
 	)
-	msg.SetBodyString(mail.TypeTextPlain, m.Text)
+	text := m.Text
+	if m.HTML == "" && !strings.HasSuffix(text, "\n") {
+		text += "\n" // nothing else ends its last line
+	}
+	msg.SetBodyString(mail.TypeTextPlain, text)
 	if m.HTML != "" {
 		msg.AddAlternativeString(mail.TypeTextHTML, m.HTML)
 	}

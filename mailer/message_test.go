@@ -313,7 +313,7 @@ func foldBlanks(s string) string { return strings.Join(strings.Fields(s), " ") }
 
 func TestComposePlainTextAlone(t *testing.T) {
 	m := specimen()
-	m.HTML = ""
+	m.Text, m.HTML = strings.TrimSpace(m.Text), "" // no end of its last line
 	msg, err := mail.ReadMessage(bytes.NewReader(compose(t, m)))
 	if err != nil {
 		t.Fatal(err)

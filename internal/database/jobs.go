@@ -3,6 +3,7 @@ package database
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"log/slog"
 
@@ -39,6 +40,9 @@ const (
 func jobsMigration(db *DB) *goose.Migration {
 	if db.dialect == SQLite {
 		return goose.NewGoMigration(jobsStep, &goose.GoFunc{RunTx: func(ctx context.Context, tx *sql.Tx) error {
+			if err := jobsDone(ctx, tx); err != nil {
+				return err
+			}
 			migrator, opts, err := jobsMigrator(db)
 			if err == nil {
 				// In one transaction, which River advises against for the sake of
@@ -58,6 +62,20 @@ func jobsMigration(db *DB) *goose.Migration {
 		}
 		return jobsError(err)
 	}}, nil)
+}
+
+// jobsDone fails if another process has made the tables while this one waited
+// for the lock. River would find nothing to do, and the step would be on record
+// twice; every other step fails by itself.
+func jobsDone(ctx context.Context, tx *sql.Tx) error {
+	var n int
+	if err := tx.QueryRowContext(ctx, "SELECT COUNT(*) FROM goose_db_version WHERE version_id = $1", jobsStep).Scan(&n); err != nil {
+		return err
+	}
+	if n > 0 {
+		return errors.New("another process has made the tables of the job queue meanwhile")
+	}
+	return nil
 }
 
 func jobsMigrator(db *DB) (*rivermigrate.Migrator[*sql.Tx], *rivermigrate.MigrateOpts, error) {
