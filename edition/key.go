@@ -52,6 +52,9 @@ func (d Date) Midnight(zone *time.Location) time.Time {
 	return time.Date(d.Year, d.Month, d.Day, 0, 0, 0, 0, zone)
 }
 
+// Before reports whether d is an earlier day than other.
+func (d Date) Before(other Date) bool { return d.midnight().Before(other.midnight()) }
+
 // AddDays returns the date n days after d; n may be negative.
 func (d Date) AddDays(n int) Date {
 	return DateOf(d.midnight().AddDate(0, 0, n), time.UTC)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/robfig/cron/v3"
 
+	"github.com/zotpaper/zotpaper/alerts"
 	"github.com/zotpaper/zotpaper/dispatch"
 	"github.com/zotpaper/zotpaper/edition"
 	"github.com/zotpaper/zotpaper/intake"
@@ -23,6 +24,7 @@ type Slot struct {
 	edition.Slot
 	Schedule cron.Schedule // when it is cut off and sent, in the publication's zone
 	CatchUp  time.Duration // how late it may still be sent if nothing ran at its time
+	Approval bool          // nothing goes out that no editor has released
 	Expire   time.Duration // how long after the freeze deliveries are tried
 }
 
@@ -52,6 +54,7 @@ type Press struct {
 	Sender      Sender
 	Keys        *subscribers.Keyring
 	Dispatcher  *dispatch.Dispatcher
+	Alerts      alerts.Board // who hears of what needs an editor; the zero Board: nobody
 }
 
 // Slot returns the slot called id; the empty id is the first slot.

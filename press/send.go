@@ -121,25 +121,38 @@ func (p *Press) Dispatch(ctx context.Context, r Record, who string, progress fun
 	})
 	out.Tally = tally
 	if err != nil {
-		return out, err
+		return out, errors.Join(err, p.tellStopped(ctx, r, err))
 	}
 	if !out.Tally.Complete() {
 		return out, fmt.Errorf("dispatch %s: %d of %d recipients have no end", r.Key, out.Tally.Recipients-out.Tally.Ended(), out.Tally.Recipients)
 	}
-	out.Record, err = p.complete(ctx, out.Record, who)
+	out.Record, err = p.complete(ctx, out.Record, out.Tally, who)
 	return out, err
+}
+
+// tellStopped tells the editors of a dispatch that stopped by itself.
+func (p *Press) tellStopped(ctx context.Context, r Record, stopped error) error {
+	var stop *dispatch.StopError
+	if !errors.As(stopped, &stop) {
+		return nil
+	}
+	return p.change(context.WithoutCancel(ctx), func(ctx context.Context, ch *change) error {
+		return ch.raise(ctx, p.Alerts, "stopped", r.Key, "Stopped: "+name(r.Title, r.Key), stoppedText(r, stop))
+	})
 }
 
 // complete marks r complete. Another process that has just finished looking at
 // the same ledger may have been quicker, which is as good.
-func (p *Press) complete(ctx context.Context, r Record, who string) (Record, error) {
+func (p *Press) complete(ctx context.Context, r Record, tally dispatch.Tally, who string) (Record, error) {
 	done := r
 	err := p.change(ctx, func(ctx context.Context, ch *change) (err error) {
 		if err := p.Dispatcher.Ledger.Settled(ctx, ch.Tx, r.ID); err != nil {
 			return fmt.Errorf("complete edition %s: %w", r.Key, err)
 		}
-		done, err = ch.move(ctx, r, edition.Complete, cause{who: who})
-		return err
+		if done, err = ch.move(ctx, r, edition.Complete, cause{who: who}); err != nil {
+			return err
+		}
+		return ch.raise(ctx, p.Alerts, "complete", r.Key, "Sent: "+name(r.Title, r.Key), completeText(r, tally, ch.now))
 	})
 	var late *StateError
 	if !errors.As(err, &late) {
