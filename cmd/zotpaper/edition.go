@@ -31,6 +31,7 @@ resume, cancel or replace it from any machine that has the database.`,
 		newEditionResume(a),
 		newEditionCancel(a),
 		newEditionReplace(a),
+		newEditionHold(a),
 		newEditionRelease(a),
 	)
 	return cmd

@@ -144,28 +144,3 @@ way.`,
 		return n.obeyed(ctx, done.Record, fmt.Sprintf("replaced; issue %d goes to %s", done.Issue, count(done.Recipients, "recipient")))
 	})
 }
-
-func newEditionRelease(a *app) *cobra.Command {
-	return controlCommand(a, &cobra.Command{
-		Use:   "release [EDITION]",
-		Short: "Send again what was held because it was in doubt",
-		Long: `With dispatch.on_in_doubt: hold, a recipient whose mail server never answered
-after the message was handed over waits for an editor; "zotpaper edition show"
-names them. Release has it sent to them again, with the same Message-ID: whoever
-has the first copy may see a second. If neither serve nor work runs, run
-"zotpaper edition send" after it.
-
-Exit status 3: nobody waits for it.`,
-		Example: `  zotpaper edition release 2026-02-08/afternoon`,
-	}, func(ctx context.Context, n *newsroom, key edition.Key, _ string) (fact, error) {
-		done, err := n.press.Release(ctx, key, a.who())
-		if err != nil {
-			return nil, err
-		}
-		did := fmt.Sprintf("released; %s will be tried again", count(done.Again, "recipient"))
-		if done.Paused {
-			did += " when it is resumed"
-		}
-		return n.obeyed(ctx, done.Record, did)
-	})
-}
