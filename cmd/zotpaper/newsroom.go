@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"os"
 	"strings"
@@ -56,7 +55,7 @@ func openNewsroom(ctx context.Context, c *Config, log *slog.Logger, now func() t
 	if n.db, err = database.Open(ctx, c.Database); err != nil {
 		return nil, err
 	}
-	n.people = &subscribers.Store{DB: n.db, Now: now}
+	n.people = &subscribers.Store{DB: n.db, Now: now, Limits: subscribers.Limits(c.Web.Signups)}
 	if err = n.people.EnsureLists(ctx, lists(c)); err == nil {
 		n.press, err = newPress(n, now)
 	}
@@ -113,14 +112,13 @@ func lists(c *Config) []subscribers.List {
 
 func newPress(n *newsroom, now func() time.Time) (*press.Press, error) {
 	c := n.config
-	var overrides fs.FS
-	if c.Templates != "" {
-		overrides = os.DirFS(c.Templates)
-	}
 	publication := c.Edition()
-	renderer, err := templates.New(publication, overrides)
+	renderer, err := templates.New(publication, c.overrides())
 	if err != nil {
 		return nil, err
+	}
+	if c.Web.Archive == archiveOfReaders {
+		renderer.Pass = func(key edition.Key) string { return n.keys.Edition(key.String()) }
 	}
 	sender, err := newSender(c)
 	if err != nil {
