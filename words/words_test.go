@@ -87,7 +87,7 @@ func TestSay(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, err := b.Say("unsubscribe.done", "list", "{paper} & <b>"); err != nil || got != "No further edition will be sent to you of: {paper} & <b>." {
+	if got, err := b.Say("unsubscribe.done", "list", "{paper} & <b>"); err != nil || got != "“{paper} & <b>” is no longer sent to you." {
 		t.Errorf("a value with braces is a value: got %q, error %v", got, err)
 	}
 	for name, call := range map[string][]string{

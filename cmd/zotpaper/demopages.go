@@ -7,17 +7,12 @@ import (
 
 	"github.com/zotpaper/zotpaper/demo"
 	"github.com/zotpaper/zotpaper/dispatch"
-	"github.com/zotpaper/zotpaper/web"
 )
 
 // pages returns the demo's inbox under /inbox/, and the paper's own pages
 // under everything else, so that the links in the mails lead somewhere.
 func (s *sample) pages(ctx context.Context, base string) (http.Handler, error) {
-	paper := &web.Server{
-		Publication: s.press.Publication, Press: s.press, Subscribers: s.people, Keys: s.keys,
-		Media: s.config.Articles.Media, Log: s.log,
-	}
-	pages, err := paper.Handler()
+	pages, err := s.readersPages().Handler()
 	if err != nil {
 		return nil, err
 	}
@@ -60,7 +55,9 @@ func (s *sample) readers(ctx context.Context) ([]demo.Reader, error) {
 		if err != nil {
 			return nil, err
 		}
-		r.Name = record.Subscriber.Name
+		if record.Subscriber != nil { // else the reader was erased
+			r.Name = record.Subscriber.Name
+		}
 		for _, c := range record.Consents {
 			r.On = r.On || c.State == "given"
 		}
