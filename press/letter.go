@@ -112,7 +112,7 @@ func (l letter) message(d dispatch.Delivery) (mailer.Message, error) {
 		ID:          d.MessageID + "@" + l.domain,
 		ListID:      l.list + "." + senderDomain(p.Sender.From.Address),
 		ListName:    asciiPhrase(p.Publication.Name + " " + l.title),
-		ListArchive: p.Publication.Web + "/editions",
+		ListArchive: p.archiveURL(),
 		Unsubscribe: p.unsubscribeURL(tokens),
 		FeedbackID:  feedbackID(l.issue.Key, l.list, p.Publication.Name),
 		Bulk:        true,
@@ -126,6 +126,14 @@ type tokens struct{ unsubscribe, preferences string }
 
 func (p *Press) tokens(ref, list string) tokens {
 	return tokens{p.Keys.Unsubscribe(ref, list), p.Keys.Preferences(ref)}
+}
+
+// archiveURL returns where the archive is, if everybody may see it.
+func (p *Press) archiveURL() string {
+	if p.Renderer != nil && p.Renderer.Pass != nil {
+		return ""
+	}
+	return p.Publication.Web + "/editions"
 }
 
 func (p *Press) unsubscribeURL(t tokens) string { return p.Publication.Web + "/u/" + t.unsubscribe }

@@ -47,7 +47,7 @@ func TestDarkModeChangesEveryColour(t *testing.T) {
 // browsers do.
 func TestInliningLooksLikeTheSheet(t *testing.T) {
 	r := renderer(t)
-	pg := newPage(r.publication, sampleEdition(), nil)
+	pg := newPage(r.publication, sampleEdition(), "https://news.zotpaper.example/x", nil)
 	pg.Inline = template.CSS(r.inlineCSS)
 	var sheet bytes.Buffer
 	if err := r.html.Execute(&sheet, pg); err != nil {

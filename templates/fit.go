@@ -117,13 +117,13 @@ func (r *Renderer) attempt(e edition.Edition, ra ration) (Issue, bool, error) {
 		rough += textBytes(cut)
 		if printed := cut.Words(); printed < a.Words() {
 			short[a.Slug] = cut
-			issue.Cuts = append(issue.Cuts, Cut{a.Slug, a.Headline, a.Words(), printed, continueURL(r.publication, e.Key, a)})
+			issue.Cuts = append(issue.Cuts, Cut{a.Slug, a.Headline, a.Words(), printed, continueURL(r.viewURL(e.Key), a)})
 		}
 	}
 	if rough > roughLimit {
 		return Issue{}, false, nil
 	}
-	pg := newPage(r.publication, e, short)
+	pg := newPage(r.publication, e, r.viewURL(e.Key), short)
 	issue.Subject, issue.Preheader = pg.Subject, pg.Preheader
 	var err error
 	if issue.HTML, err = r.renderHTML(pg); err != nil {

@@ -5,6 +5,7 @@ import (
 	"html/template"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/zotpaper/zotpaper/edition"
 )
@@ -25,9 +26,11 @@ type page struct {
 	Contents  []story
 	Stories   []story // lead first, then section by section
 	Briefs    []story
-	Minutes   int // reading time of the whole edition; 0 if it has one article
+	Picture   *edition.Image // of the first story; nil if it has none
+	Minutes   int            // reading time of the whole edition; 0 if it has one article
 
 	View        string // this edition in a browser
+	Since       string // when it came out, as RFC 3339; may be empty
 	Unsubscribe Slot
 	Preferences Slot
 	Web         bool // the page in a browser, not the mail
@@ -46,20 +49,21 @@ type story struct {
 	Continue string // where the rest of a cut body stands; empty if whole
 }
 
-// newPage lays out e. cut says which articles are shortened.
-func newPage(p edition.Publication, e edition.Edition, cut map[string]edition.Article) page {
+// newPage lays out e, which is read on the web at view. cut says which articles
+// are shortened.
+func newPage(p edition.Publication, e edition.Edition, view string, cut map[string]edition.Article) page {
 	pg := page{
 		Lang: p.Language, Dir: direction(p.Language),
 		Name: p.Name, Masthead: strings.ToUpper(p.Name), Tagline: p.Tagline,
 		Date: e.Key.Date.Long(), Title: e.Title, Home: p.URL, Address: p.Address,
-		View:        ViewURL(p, e.Key),
+		View:        view,
 		Unsubscribe: SlotUnsubscribe, Preferences: SlotPreferences,
 	}
 	place := func(a edition.Article) story {
 		s := story{Article: a, Anchor: a.Slug, Kicker: a.Section, Credits: credits(p, e, a)}
 		if short, ok := cut[a.Slug]; ok {
 			s.Article = short
-			s.Continue = continueURL(p, e.Key, a)
+			s.Continue = continueURL(view, a)
 		}
 		s.Analysis = edition.OrderAnalysis(s.Analysis)
 		return s
@@ -67,6 +71,7 @@ func newPage(p edition.Publication, e edition.Edition, cut map[string]edition.Ar
 	if e.Lineup.Lead != nil {
 		lead := place(*e.Lineup.Lead)
 		lead.Opens, lead.Leads = true, true
+		pg.Picture = lead.Image
 		pg.Stories = append(pg.Stories, lead)
 	}
 	for _, section := range e.Lineup.Sections {
@@ -85,21 +90,28 @@ func newPage(p edition.Publication, e edition.Edition, cut map[string]edition.Ar
 			pg.Minutes += a.ReadingMinutes()
 		}
 	}
+	if !e.Window.Until.IsZero() {
+		pg.Since = e.Window.Until.In(p.Zone).Format(time.RFC3339)
+	}
 	pg.Subject = subject(e)
 	pg.Preheader = preheader(e, pg.Subject)
 	return pg
 }
 
-// ViewURL returns where the edition called key stands on the web.
-func ViewURL(p edition.Publication, key edition.Key) string {
-	return p.Web + "/editions/" + key.String()
+// viewURL returns where readers find the edition called key on the web.
+func (r *Renderer) viewURL(key edition.Key) string {
+	url := r.publication.Web + "/editions/" + key.String()
+	if r.Pass != nil {
+		url += "?key=" + r.Pass(key)
+	}
+	return url
 }
 
-func continueURL(p edition.Publication, key edition.Key, a edition.Article) string {
+func continueURL(view string, a edition.Article) string {
 	if a.URL != "" {
 		return a.URL
 	}
-	return ViewURL(p, key) + "#" + a.Slug
+	return view + "#" + a.Slug
 }
 
 // credits returns the line under the standfirst: who wrote a, how long it

@@ -19,6 +19,11 @@ const columnWidth = 552
 // A Renderer turns editions of one publication into issues. It may be used by
 // several goroutines at once.
 type Renderer struct {
+	// Pass returns what opens an edition of an archive that is for its readers
+	// alone: characters that need no escaping in a URL. nil: the archive is
+	// public. It is set before the first edition is rendered.
+	Pass func(edition.Key) string
+
 	publication edition.Publication
 	html        *template.Template
 	text        *ttemplate.Template
@@ -141,7 +146,7 @@ func (r *Renderer) Render(e edition.Edition) (Issue, error) {
 	if err != nil {
 		return Issue{}, fmt.Errorf("render edition %s: %w", e.Key, err)
 	}
-	whole := newPage(r.publication, e, nil)
+	whole := newPage(r.publication, e, r.viewURL(e.Key), nil)
 	whole.Web = true
 	if issue.Web, err = r.renderHTML(whole); err != nil {
 		return Issue{}, fmt.Errorf("render edition %s: %w", e.Key, err)

@@ -3,65 +3,66 @@ package web
 import (
 	"errors"
 	"net/http"
+	"strconv"
 
 	"github.com/zotpaper/zotpaper/edition"
 	"github.com/zotpaper/zotpaper/press"
 )
 
-// archiveLength is how many editions the pages list.
-const archiveLength = 60
+// The bounds of the archive: editions on a page, and pages, which is more than
+// a century of a daily paper.
+const (
+	archiveLength = 60
+	archivePages  = 1000
+)
 
-func (s *Server) home(w http.ResponseWriter, r *http.Request) {
-	list, err := s.published(r, 7)
-	if err != nil {
-		s.failed(w, r, err)
-		return
-	}
-	s.show(w, http.StatusOK, "editions", view{Title: s.Publication.Name, Home: true, Editions: list})
+// An archive is one page of the list of all editions.
+type archive struct {
+	Editions []press.Published
+	Number   int // of the page, from 1
+	Newer    int // number of the page with newer ones; 0: there is none
+	Older    int
 }
 
 func (s *Server) editions(w http.ResponseWriter, r *http.Request) {
-	list, err := s.published(r, archiveLength)
+	a := archive{Number: 1}
+	if text := r.URL.Query().Get("page"); text != "" {
+		n, err := strconv.Atoi(text)
+		if err != nil || n < 1 || n > archivePages {
+			s.notFound(w, r)
+			return
+		}
+		a.Number = n
+	}
+	list, err := s.Press.Published(r.Context(), archiveLength+1, (a.Number-1)*archiveLength)
 	if err != nil {
 		s.failed(w, r, err)
 		return
 	}
-	s.show(w, http.StatusOK, "editions", view{Title: "Editions", Editions: list})
-}
-
-// published returns the newest editions that have gone out, at most limit.
-func (s *Server) published(r *http.Request, limit int) ([]press.Record, error) {
-	records, err := s.Press.Records(r.Context(), archiveLength)
-	if err != nil {
-		return nil, err
+	if len(list) == 0 && a.Number > 1 {
+		s.notFound(w, r)
+		return
 	}
-	var list []press.Record
-	for _, rec := range records {
-		if isPublic(rec) && len(list) < limit {
-			list = append(list, rec)
-		}
+	a.Newer = a.Number - 1
+	if len(list) > archiveLength {
+		list, a.Older = list[:archiveLength], a.Number+1
 	}
-	return list, nil
+	a.Editions = list
+	s.print(w, http.StatusOK, "editions", page{Title: s.say("archive.title"), Indexed: true, Data: a})
 }
 
-// isPublic reports whether readers may see an edition: once mail with links to
-// it goes out.
-func isPublic(r press.Record) bool {
-	return r.State == edition.Dispatching || r.State == edition.Complete
-}
-
-// pagePolicy lets an edition carry the style attributes that mail needs.
-const pagePolicy = "default-src 'none'; style-src 'unsafe-inline'; img-src 'self' https:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+// Lead returns the first headline of an edition.
+func (archive) Lead(e press.Published) string { return front{Latest: &e}.Lead() }
 
 // edition shows the whole of a frozen edition, nothing cut.
 func (s *Server) edition(w http.ResponseWriter, r *http.Request) {
 	key, err := edition.ParseKey(r.PathValue("date") + "/" + r.PathValue("slot"))
-	if err != nil {
+	if err != nil || !s.mayRead(r, key) {
 		s.notFound(w, r)
 		return
 	}
 	record, err := s.Press.Record(r.Context(), key)
-	if errors.Is(err, press.ErrNotFound) || (err == nil && !isPublic(record)) {
+	if errors.Is(err, press.ErrNotFound) || (err == nil && !record.Public()) {
 		s.notFound(w, r)
 		return
 	}
@@ -75,8 +76,20 @@ func (s *Server) edition(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	h := w.Header()
-	h.Set("Content-Security-Policy", pagePolicy)
+	// An edition carries the style attributes that mail needs, and its pictures
+	// by their whole address.
+	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; img-src 'self' "+s.origin+
+		"; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	h.Set("Cache-Control", "public, max-age=300")
+	if !s.Archive {
+		h.Set("Cache-Control", "private, max-age=300")
+		h.Set("X-Robots-Tag", "noindex")
+	}
 	_, _ = w.Write([]byte(issue.Web)) // the reader may have gone
+}
+
+// mayRead reports whether r may see the edition called key.
+func (s *Server) mayRead(r *http.Request, key edition.Key) bool {
+	return s.Archive || s.Keys.OpensEdition(r.URL.Query().Get("key"), key.String())
 }

@@ -31,7 +31,7 @@ func TestUnsubscribeWithAButton(t *testing.T) {
 		t.Fatal("opening the page unsubscribed the reader")
 	}
 	b.Follow(t, "button")
-	if got := browsertest.Eval[string](t, b, "document.title"); got != "Unsubscribed · Zotpaper" {
+	if got := browsertest.Eval[string](t, b, "document.title"); got != "You are unsubscribed · Zotpaper" {
 		t.Errorf("the page after the button is titled %q", got)
 	}
 	if s.subscribed(t, "afternoon") {

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/parser"
 )
@@ -87,7 +88,7 @@ func read(fsys fs.FS, name string) ([]byte, error) {
 func parse(name string, source []byte, known map[string]string) (map[string]string, error) {
 	file, err := parser.ParseBytes(source, 0)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
+		return nil, misspelt(name, err)
 	}
 	texts := map[string]string{}
 	for _, doc := range file.Docs {
@@ -114,6 +115,15 @@ func parse(name string, source []byte, known map[string]string) (map[string]stri
 		}
 	}
 	return texts, nil
+}
+
+// misspelt returns what the YAML parser has to say, on one line.
+func misspelt(name string, err error) error {
+	var at yaml.Error
+	if !errors.As(err, &at) || at.GetToken() == nil {
+		return fmt.Errorf("%s: not YAML: %w", name, err)
+	}
+	return fmt.Errorf("%s:%d: not YAML: %s", name, at.GetToken().Position.Line, at.GetMessage())
 }
 
 // entries returns the members of a mapping. Its errors begin with a colon and
@@ -145,6 +155,9 @@ func check(key string, member *ast.MappingValueNode, texts, known map[string]str
 	text = strings.TrimSpace(text)
 	if text == "" {
 		return "", errors.New("there is no text")
+	}
+	if key == "page.direction" && text != "ltr" && text != "rtl" {
+		return "", errors.New("want ltr or rtl")
 	}
 	if known == nil {
 		return text, nil

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"net/netip"
 	"path/filepath"
 	"strings"
 	"time"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/zotpaper/zotpaper/edition"
 	"github.com/zotpaper/zotpaper/subscribers"
+	"github.com/zotpaper/zotpaper/words"
 )
 
 // A Config is the configuration in force: config.yaml over the defaults, the
@@ -35,6 +37,8 @@ type Config struct {
 
 	// File is the file the configuration was read from, as given.
 	File string `mapstructure:"-"`
+	// Words is what is said to readers, in the publication's language.
+	Words *words.Book `mapstructure:"-"`
 }
 
 // A PublicationConfig is the paper itself.
@@ -140,8 +144,21 @@ type WebConfig struct {
 	URL        string `mapstructure:"url"` // without a slash at the end
 	SecretFile string `mapstructure:"secret_file" kind:"path"`
 
+	Archive string        `mapstructure:"archive"` // public or readers
+	Signup  bool          `mapstructure:"signup"`
+	Signups SignupsConfig `mapstructure:"signups"`
+	Proxies []string      `mapstructure:"trusted_proxies"`
+
 	// Keyring is what SecretFile holds.
 	Keyring *subscribers.Keyring `mapstructure:"-"`
+	// Trusted is Proxies, parsed.
+	Trusted []netip.Prefix `mapstructure:"-"`
+}
+
+// A SignupsConfig bounds the mails that strangers can have sent, in an hour.
+type SignupsConfig struct {
+	Network int `mapstructure:"network"`
+	Total   int `mapstructure:"total"`
 }
 
 // An EditorsConfig is who looks after the paper.

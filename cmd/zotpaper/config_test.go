@@ -31,8 +31,8 @@ func TestConfigFileAndStructsAgree(t *testing.T) {
 			continue
 		}
 		depth := len(m[1]+m[2]) / 2
-		if depth == 2 {
-			depth = 1 // in a slot, for its hyphen
+		if depth == 2 && sections[0] == "slots" {
+			depth = 1 // for the hyphen
 		}
 		sections = append(sections[:depth], m[3])
 		inFile = append(inFile, strings.Join(sections, "."))

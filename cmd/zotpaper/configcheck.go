@@ -7,7 +7,6 @@ import (
 	"net/url"
 	"reflect"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 	_ "time/tzdata" // so that a machine without zone files knows the zones too
@@ -41,6 +40,7 @@ func check(c *Config, origins map[string]origin, found *problems) {
 	k.dispatch()
 	k.database()
 	k.web()
+	k.words()
 	k.dkim()
 	k.log()
 }
@@ -198,17 +198,6 @@ func (k *checker) database() {
 	default:
 		k.bad("database", "want sqlite:FILE or postgres://USER@HOST/NAME")
 	}
-}
-
-func (k *checker) web() {
-	w := &k.c.Web
-	k.url("web.url", &w.URL)
-	host, port, err := net.SplitHostPort(w.Listen)
-	n, portErr := strconv.Atoi(port)
-	if err != nil || portErr != nil || n < 0 || n > 65535 || strings.ContainsAny(host, "/ ") {
-		k.bad("web.listen", "want ADDRESS:PORT, such as 127.0.0.1:8080 or :8080, got %q", w.Listen)
-	}
-	k.secretFile()
 }
 
 func (k *checker) log() {

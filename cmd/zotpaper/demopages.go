@@ -9,17 +9,12 @@ import (
 	"github.com/zotpaper/zotpaper/demo"
 	"github.com/zotpaper/zotpaper/dispatch"
 	"github.com/zotpaper/zotpaper/subscribers"
-	"github.com/zotpaper/zotpaper/web"
 )
 
 // pages returns the demo's inbox under /inbox/, and the paper's own pages
 // under everything else, so that the links in the mails lead somewhere.
 func (s *sample) pages(ctx context.Context, base string) (http.Handler, error) {
-	paper := &web.Server{
-		Publication: s.press.Publication, Press: s.press, Subscribers: s.people, Keys: s.keys,
-		Media: s.config.Articles.Media, Log: s.log,
-	}
-	pages, err := paper.Handler()
+	pages, err := s.readersPages().Handler()
 	if err != nil {
 		return nil, err
 	}

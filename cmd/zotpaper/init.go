@@ -14,6 +14,7 @@ import (
 	"github.com/zotpaper/zotpaper"
 	"github.com/zotpaper/zotpaper/subscribers"
 	"github.com/zotpaper/zotpaper/templates"
+	"github.com/zotpaper/zotpaper/words"
 )
 
 func newInit(a *app) *cobra.Command {
@@ -26,7 +27,8 @@ configuration with a comment for every key, a first article, and the secret
 that signs the links in mails. It never overwrites anything.
 
 With --templates it writes, into a paper that is there already, the folder
-templates: the files that make the mail look as it does, to be changed.`,
+templates: the files that make the mail look as it does, and the words of the
+readers' pages, to be changed.`,
 		Example: `  zotpaper init paper
   zotpaper init --templates paper`,
 		Args: cobra.MaximumNArgs(1),
@@ -104,7 +106,7 @@ func writeAll(dir string, files []paperFile, others []string) error {
 	return nil
 }
 
-// initTemplates writes the built-in templates into dir/templates. If one of the
+// initTemplates writes the built-in templates and words into dir/templates. If one of the
 // files is there already it writes none of them.
 func initTemplates(dir string) error {
 	names, err := fs.Glob(templates.Files(), "*")
@@ -119,6 +121,7 @@ func initTemplates(dir string) error {
 		}
 		files = append(files, paperFile{filepath.Join("templates", name), text})
 	}
+	files = append(files, paperFile{filepath.Join("templates", "words.en.yaml"), words.Source()})
 	return writeAll(dir, files, nil)
 }
 

@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"os"
 	"strings"
@@ -21,7 +20,6 @@ import (
 	"github.com/zotpaper/zotpaper/press"
 	"github.com/zotpaper/zotpaper/subscribers"
 	"github.com/zotpaper/zotpaper/templates"
-	"github.com/zotpaper/zotpaper/words"
 )
 
 // A newsroom is everything a command works with, wired as the configuration
@@ -33,7 +31,6 @@ type newsroom struct {
 	people *subscribers.Store
 	keys   *subscribers.Keyring
 	press  *press.Press
-	words  *words.Book
 }
 
 // newsroom opens the database and wires the press. The caller closes it.
@@ -59,7 +56,7 @@ func openNewsroom(ctx context.Context, c *Config, log *slog.Logger, now func() t
 	if n.db, err = database.Open(ctx, c.Database); err != nil {
 		return nil, err
 	}
-	n.people = &subscribers.Store{DB: n.db, Now: now}
+	n.people = &subscribers.Store{DB: n.db, Now: now, Limits: subscribers.Limits(c.Web.Signups)}
 	if err = n.people.EnsureLists(ctx, lists(c)); err == nil {
 		n.press, err = newPress(n, now)
 	}
@@ -67,9 +64,6 @@ func openNewsroom(ctx context.Context, c *Config, log *slog.Logger, now func() t
 		return nil, errors.Join(err, n.db.Close())
 	}
 	n.people.Ledger = n.press
-	if n.words, err = words.Load(c.Publication.Language, overrides(c)); err != nil {
-		return nil, errors.Join(err, n.db.Close())
-	}
 	return n, nil
 }
 
@@ -120,9 +114,12 @@ func lists(c *Config) []subscribers.List {
 func newPress(n *newsroom, now func() time.Time) (*press.Press, error) {
 	c := n.config
 	publication := c.Edition()
-	renderer, err := templates.New(publication, overrides(c))
+	renderer, err := templates.New(publication, c.overrides())
 	if err != nil {
 		return nil, err
+	}
+	if c.Web.Archive == archiveOfReaders {
+		renderer.Pass = func(key edition.Key) string { return n.keys.Edition(key.String()) }
 	}
 	sender, err := newSender(c)
 	if err != nil {
@@ -151,20 +148,11 @@ func newPress(n *newsroom, now func() time.Time) (*press.Press, error) {
 	return p, nil
 }
 
-// overrides returns the folder with files that stand in for the built-in
-// templates and texts; nil: there is none.
-func overrides(c *Config) fs.FS {
-	if c.Templates == "" {
-		return nil
-	}
-	return os.DirFS(c.Templates)
-}
-
 // desk returns what sends notices to readers.
 func (n *newsroom) desk() *notices.Desk {
 	sender := n.press.Sender
 	d := &notices.Desk{
-		Readers: n.people, Keys: n.keys, Words: n.words, Publication: n.press.Publication,
+		Readers: n.people, Keys: n.keys, Words: n.config.Words, Publication: n.press.Publication,
 		From: sender.From, ReplyTo: sender.ReplyTo, Bounces: sender.Bounces, Signer: sender.Signer,
 		Now: n.press.Now, Log: n.log,
 	}

@@ -12,7 +12,6 @@ import (
 
 	"github.com/zotpaper/zotpaper/edition"
 	"github.com/zotpaper/zotpaper/press"
-	"github.com/zotpaper/zotpaper/web"
 )
 
 func newServe(a *app) *cobra.Command {
@@ -21,7 +20,8 @@ func newServe(a *app) *cobra.Command {
 		Use:   "serve",
 		Short: "Run the paper: schedule, dispatch and the readers' pages",
 		Long: `Serve sends every slot's edition at its time, in the publication's time zone,
-and answers readers: unsubscribe, preferences, editions in a browser, pictures.
+and answers readers: sign-up, unsubscribe, preferences, editions in a browser,
+pictures.
 
 It goes on with what an earlier process left unfinished. On SIGTERM it lets
 conversations with the mail server come to their end, and stops; what is not
@@ -63,10 +63,7 @@ sent yet is sent when it runs again.`,
 func (n *newsroom) serve(ctx context.Context, l net.Listener) error {
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
-	pages := &web.Server{
-		Publication: n.press.Publication, Press: n.press, Subscribers: n.people, Keys: n.keys,
-		Media: n.config.Articles.Media, Log: n.log,
-	}
+	pages := n.readersPages()
 	var running sync.WaitGroup
 	running.Go(func() {
 		if err := pages.Serve(ctx, l); err != nil {
