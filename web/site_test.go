@@ -245,3 +245,15 @@ func (s *site) notices(t *testing.T) []string {
 	}
 	return refs
 }
+
+// send sends the edition of February n.
+func (s *site) send(t *testing.T, n int) {
+	t.Helper()
+	slot, err := s.server.Press.Slot("afternoon")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.server.Press.Send(t.Context(), slot, edition.Date{Year: 2026, Month: 2, Day: n}, "test", nil); err != nil {
+		t.Fatal(err)
+	}
+}
