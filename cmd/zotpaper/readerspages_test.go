@@ -65,7 +65,11 @@ func TestPagesAsConfigured(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer again.close()
+	defer func() {
+		if err := again.close(); err != nil {
+			t.Error(err)
+		}
+	}()
 	if again.people.Limits.Network != 7 || again.people.Limits.Total != 2000 {
 		t.Errorf("limits %+v", again.people.Limits)
 	}
