@@ -42,6 +42,21 @@ func TestEditionIsReadableOnceItGoesOut(t *testing.T) {
 	}
 }
 
+func TestPicturesOfAnEditionComeFromThePage(t *testing.T) {
+	s := newSite(t, databasetest.SQLite(t))
+	s.server.Press.Articles.(desk)[0].Image = &edition.Image{File: "0123456789abcdef.png", Alt: "A ferry", Width: 600, Height: 400}
+	s.send(t, 8)
+	answer, body := s.do(t, http.MethodGet, "/editions/2026-02-08/afternoon", nil, nil)
+	for _, want := range []string{`src="/media/0123456789abcdef.png"`, `<meta property="og:image" content="https://zotpaper.example/media/0123456789abcdef.png"`} {
+		if !strings.Contains(body, want) {
+			t.Errorf("the page lacks %s", want)
+		}
+	}
+	if got := answer.Header.Get("Content-Security-Policy"); !strings.Contains(got, "img-src 'self';") {
+		t.Errorf("policy %s", got)
+	}
+}
+
 // insertPublished puts n editions into the archive, one a day.
 func insertPublished(t *testing.T, db *database.DB, n int) {
 	t.Helper()
