@@ -24,15 +24,18 @@ type Published struct {
 // it goes out.
 func (r Record) Public() bool { return r.State == edition.Dispatching || r.State == edition.Complete }
 
+// selectPublished sorts the editions by themselves: with what their issues say
+// it would sort the megabytes of a whole archive for each front page.
 const selectPublished = `
 	SELECT ` + recordColumns + `, subject, preheader, facts, issued_at
-	FROM   editions
-	JOIN  (SELECT edition_id, number, subject, preheader, facts, frozen_at AS issued_at FROM issues) AS latest
-	       ON latest.edition_id = editions.id
-	WHERE  state IN ('dispatching', 'complete')
-	AND    number = (SELECT MAX(number) FROM issues WHERE issues.edition_id = editions.id)
-	ORDER  BY date DESC, frozen_at DESC, id DESC
-	LIMIT  $1 OFFSET $2`
+	FROM  (SELECT ` + recordColumns + ` FROM editions
+	       WHERE  state IN ('dispatching', 'complete')
+	       ORDER  BY date DESC, frozen_at DESC, id DESC
+	       LIMIT  $1 OFFSET $2) AS shown
+	JOIN  (SELECT edition_id, number, subject, preheader, facts, frozen_at AS issued_at FROM issues) AS issue
+	       ON issue.edition_id = shown.id
+	WHERE  number = (SELECT MAX(number) FROM issues WHERE issues.edition_id = shown.id)
+	ORDER  BY date DESC, frozen_at DESC, id DESC`
 
 // Published returns the editions that readers may see, the newest first: at
 // most limit of them, after as many as skip.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"strconv"
+	"strings"
 
 	"github.com/zotpaper/zotpaper/edition"
 	"github.com/zotpaper/zotpaper/press"
@@ -54,6 +55,9 @@ func (s *Server) editions(w http.ResponseWriter, r *http.Request) {
 // Lead returns the first headline of an edition.
 func (archive) Lead(e press.Published) string { return front{Latest: &e}.Lead() }
 
+// editionPolicy lets an edition carry the style attributes that mail needs.
+const editionPolicy = "default-src 'none'; style-src 'unsafe-inline'; img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+
 // edition shows the whole of a frozen edition, nothing cut.
 func (s *Server) edition(w http.ResponseWriter, r *http.Request) {
 	key, err := edition.ParseKey(r.PathValue("date") + "/" + r.PathValue("slot"))
@@ -76,17 +80,17 @@ func (s *Server) edition(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	h := w.Header()
-	// An edition carries the style attributes that mail needs, and its pictures
-	// by their whole address.
-	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; img-src 'self' "+s.origin+
-		"; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
+	h.Set("Content-Security-Policy", editionPolicy)
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	h.Set("Cache-Control", "public, max-age=300")
 	if !s.Archive {
 		h.Set("Cache-Control", "private, max-age=300")
 		h.Set("X-Robots-Tag", "noindex")
 	}
-	_, _ = w.Write([]byte(issue.Web)) // the reader may have gone
+	// The page is frozen with its pictures under their whole address; here they
+	// come from where the page does, whatever name that was asked for by.
+	text := strings.ReplaceAll(issue.Web, `src="`+s.Publication.Web+"/media/", `src="`+s.path("/media/"))
+	_, _ = w.Write([]byte(text)) // the reader may have gone
 }
 
 // mayRead reports whether r may see the edition called key.

@@ -31,6 +31,7 @@ type limiter struct {
 
 	mu      sync.Mutex
 	buckets map[netip.Prefix]bucket
+	swept   time.Time
 }
 
 // A bucket is what a network has left, as of at.
@@ -76,8 +77,16 @@ func (l *limiter) level(b bucket, now time.Time) float64 {
 	return min(l.burst, b.left+max(0, now.Sub(b.at).Seconds())*l.rate)
 }
 
+// sweepEvery keeps a flood of newcomers from having all buckets looked at for
+// each of them.
+const sweepEvery = time.Second
+
 // sweep forgets the networks whose bucket is full again.
 func (l *limiter) sweep(now time.Time) {
+	if now.Sub(l.swept).Abs() < sweepEvery {
+		return
+	}
+	l.swept = now
 	for network, b := range l.buckets {
 		if l.level(b, now) >= l.burst {
 			delete(l.buckets, network)

@@ -113,7 +113,7 @@ func (s *Server) readForm(w http.ResponseWriter, r *http.Request) bool {
 	case errors.As(err, &large):
 		s.message(w, http.StatusRequestEntityTooLarge, "trouble.large")
 	default:
-		s.message(w, http.StatusBadRequest, "unsubscribe.refused")
+		s.message(w, http.StatusBadRequest, "trouble.garbled")
 	}
 	return false
 }

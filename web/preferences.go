@@ -136,7 +136,9 @@ func (s *Server) savePreferences(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	_, err := s.Subscribers.SetPreferences(r.Context(), record.Subscriber.Ref, subscribers.Preferences{
-		Lists: r.PostForm["lists"], Format: subscribers.Format(r.PostForm.Get("format")), Zone: r.PostForm.Get("zone"),
+		// Each once: a form may repeat one thousands of times.
+		Lists:  slices.Compact(slices.Sorted(slices.Values(r.PostForm["lists"]))),
+		Format: subscribers.Format(r.PostForm.Get("format")), Zone: r.PostForm.Get("zone"),
 	}, subscribers.Origin{IP: s.client(r)})
 	var badZone *subscribers.ZoneError
 	var badFormat *subscribers.FormatError

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -62,6 +63,9 @@ func TestPreferencesAreSaved(t *testing.T) {
 
 func TestPreferencesThatAreNone(t *testing.T) {
 	s := newSite(t, databasetest.SQLite(t))
+	if answer, _ := s.do(t, http.MethodPost, s.preferences(), url.Values{"lists": slices.Repeat([]string{"morning", "afternoon"}, 2000)}, nil); answer.StatusCode != http.StatusSeeOther {
+		t.Errorf("the same lists again and again: status %d", answer.StatusCode)
+	}
 	for name, form := range map[string]url.Values{
 		"a list that is none":   {"lists": {"nosuch"}, "format": {"html"}},
 		"a format that is none": {"lists": {"morning"}, "format": {"pdf"}},

@@ -1,7 +1,11 @@
 package web
 
 import (
+	"bufio"
 	"context"
+	"fmt"
+	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -9,8 +13,10 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/zotpaper/zotpaper/internal/database/databasetest"
+	"github.com/zotpaper/zotpaper/press"
 )
 
 func TestMedia(t *testing.T) {
@@ -34,23 +40,13 @@ func TestMedia(t *testing.T) {
 	}
 }
 
-func TestEveryAnswerIsHardened(t *testing.T) {
+func TestFormThatIsNone(t *testing.T) {
 	s := newSite(t, databasetest.SQLite(t))
-	for _, path := range []string{"/", "/u/x", "/nothing", "/style.css", "/healthz", "/editions"} {
-		answer, body := s.do(t, http.MethodGet, path, nil, nil)
-		for name, want := range map[string]string{
-			"Content-Security-Policy": "default-src 'none'", "Referrer-Policy": "no-referrer", "X-Content-Type-Options": "nosniff",
-		} {
-			if got := answer.Header.Get(name); !strings.Contains(got, want) {
-				t.Errorf("%s: %s is %q, want %q in it", path, name, got, want)
-			}
+	for _, path := range []string{"/subscribe", s.preferences(), s.preferences() + "/erase"} {
+		header := http.Header{"Content-Type": {"application/x-www-form-urlencoded; ="}}
+		if answer, body := s.do(t, http.MethodPost, path, url.Values{"x": {"y"}}, header); answer.StatusCode != http.StatusBadRequest || !strings.Contains(body, "Nothing was changed") {
+			t.Errorf("%s: status %d, want 400", path, answer.StatusCode)
 		}
-		if strings.Contains(body, "<script") || len(answer.Cookies()) > 0 {
-			t.Errorf("%s: a script or a cookie", path)
-		}
-	}
-	if answer, body := s.do(t, http.MethodGet, "/healthz", nil, nil); answer.StatusCode != http.StatusOK || body != "ok\n" {
-		t.Errorf("/healthz: %d %q", answer.StatusCode, body)
 	}
 }
 
@@ -95,5 +91,112 @@ func TestServeDrains(t *testing.T) {
 	stop()
 	if err := <-done; err != nil {
 		t.Errorf("Serve: %v", err)
+	}
+}
+
+// dial connects to a server by itself. The connection ends with the test.
+func dial(t *testing.T, address net.Addr) net.Conn {
+	t.Helper()
+	c, err := net.Dial("tcp", address.String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = c.Close() }) // it may be closed
+	return c
+}
+
+// TestSlowClientIsCutOff is the first half of row 21, with less patience.
+func TestSlowClientIsCutOff(t *testing.T) {
+	s := newSite(t, databasetest.SQLite(t))
+	handler, err := s.server.Handler()
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := newServer(handler, s.server.Log)
+	for name, limit := range map[string]time.Duration{
+		"head": server.ReadHeaderTimeout, "request": server.ReadTimeout, "answer": server.WriteTimeout, "idle": server.IdleTimeout,
+	} {
+		if limit <= 0 || limit > 5*time.Minute {
+			t.Errorf("the time for the %s is %v", name, limit)
+		}
+	}
+	server.ReadHeaderTimeout, server.ReadTimeout = 50*time.Millisecond, 100*time.Millisecond
+	l := httptest.NewUnstartedServer(nil).Listener
+	ctx, stop := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- serve(ctx, l, server) }()
+	for name, begin := range map[string]string{
+		"half a head": "GET / HTTP/1.1\r\nHost: x\r\n",
+		"half a body": "POST /subscribe HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 100\r\n\r\nx=",
+	} {
+		c := dial(t, l.Addr())
+		if _, err := io.WriteString(c, begin); err != nil {
+			t.Fatal(err)
+		}
+		if err := c.SetReadDeadline(time.Now().Add(20 * time.Second)); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.Copy(io.Discard, c); err != nil {
+			t.Errorf("%s: the connection is kept: %v", name, err)
+		}
+	}
+	stop()
+	if err := <-done; err != nil {
+		t.Errorf("serve: %v", err)
+	}
+}
+
+// TestHugeBodyIsNotRead is the other half: a gigabyte is not taken in.
+func TestHugeBodyIsNotRead(t *testing.T) {
+	s := newSite(t, databasetest.SQLite(t))
+	for _, path := range []string{"/subscribe", "/u/" + s.keys.Unsubscribe(s.ada.Ref, "afternoon"), s.preferences(), s.preferences() + "/data", "/nothing"} {
+		c := dial(t, s.Listener.Addr())
+		const size = 1 << 30
+		fmt.Fprintf(c, "POST %s HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: %d\r\n\r\n", path, size)
+		written := make(chan int, 1)
+		go func() {
+			n, part := 0, []byte(strings.Repeat("x", 64<<10))
+			for n < size {
+				m, err := c.Write(part)
+				if n += m; err != nil {
+					break
+				}
+			}
+			written <- n
+		}()
+		answer, err := http.ReadResponse(bufio.NewReader(c), nil)
+		if err != nil {
+			t.Errorf("%s: %v", path, err)
+		} else {
+			answer.Body.Close()
+			if answer.StatusCode < 400 && !strings.HasSuffix(path, "/data") {
+				t.Errorf("%s: status %d", path, answer.StatusCode)
+			}
+		}
+		if err := c.Close(); err != nil {
+			t.Error(err)
+		}
+		if n := <-written; n > 64<<20 {
+			t.Errorf("%s: %d bytes were taken", path, n)
+		}
+	}
+	if !s.subscribed(t, "afternoon") {
+		t.Error("a body beyond the bound unsubscribed Ada")
+	}
+}
+
+func TestReadyz(t *testing.T) {
+	var missing error
+	s := newSite(t, databasetest.SQLite(t), func(s *Server) { s.Ready = func(context.Context) error { return missing } })
+	if answer, body := s.do(t, http.MethodGet, "/readyz", nil, nil); answer.StatusCode != http.StatusOK || body != "ready\n" {
+		t.Errorf("status %d, %q", answer.StatusCode, body)
+	}
+	missing = press.ErrNotFound
+	answer, body := s.do(t, http.MethodGet, "/readyz", nil, nil)
+	if answer.StatusCode != http.StatusServiceUnavailable || strings.Contains(body, missing.Error()) || !strings.Contains(s.log.String(), missing.Error()) {
+		t.Errorf("status %d, %q; want 503, and the cause in the log alone", answer.StatusCode, body)
+	}
+	if answer, body := s.do(t, http.MethodGet, "/healthz", nil, nil); answer.StatusCode != http.StatusOK || body != "ok\n" {
+		t.Errorf("/healthz: status %d, %q", answer.StatusCode, body)
 	}
 }

@@ -44,6 +44,7 @@ type site struct {
 	ada    subscribers.Subscriber
 	log    *lockedBuffer
 	clock  *clock
+	inbox  *smtptest.Server // where its mail goes
 }
 
 // A clock is what a site goes by. It stands still unless it is set.
@@ -108,7 +109,12 @@ func newSite(t *testing.T, db *database.DB, change ...func(*Server)) *site {
 		Signup: true, Archive: true,
 		Proxies: []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")},
 	}
-	server.Press = newPress(t, db, server, now, logger)
+	inbox, err := smtptest.Start(smtptest.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { inbox.Close() })
+	server.Press = newPress(t, server, inbox)
 	for _, f := range change {
 		f(server)
 	}
@@ -116,19 +122,15 @@ func newSite(t *testing.T, db *database.DB, change ...func(*Server)) *site {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &site{httptest.NewServer(handler), server, people, keys, *record.Subscriber, log, c}
+	s := &site{httptest.NewServer(handler), server, people, keys, *record.Subscriber, log, c, inbox}
 	t.Cleanup(s.Close)
 	return s
 }
 
-// newPress returns a press with three articles and a mail server.
-func newPress(t *testing.T, db *database.DB, s *Server, now func() time.Time, log *slog.Logger) *press.Press {
+// newPress returns a press of s with three articles, whose mail goes to inbox.
+func newPress(t *testing.T, s *Server, inbox *smtptest.Server) *press.Press {
 	t.Helper()
-	inbox, err := smtptest.Start(smtptest.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { inbox.Close() })
+	db, now, log := s.Subscribers.DB, s.Subscribers.Now, s.Log
 	renderer, err := templates.New(s.Publication, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -244,4 +246,16 @@ func (s *site) notices(t *testing.T) []string {
 		t.Fatal(err)
 	}
 	return refs
+}
+
+// send sends the edition of February n.
+func (s *site) send(t *testing.T, n int) {
+	t.Helper()
+	slot, err := s.server.Press.Slot("afternoon")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.server.Press.Send(t.Context(), slot, edition.Date{Year: 2026, Month: 2, Day: n}, "test", nil); err != nil {
+		t.Fatal(err)
+	}
 }

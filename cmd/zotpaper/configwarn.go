@@ -7,6 +7,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/zotpaper/zotpaper/words"
 )
 
 // warnings returns what is allowed in c and probably not meant. Each names the
@@ -29,6 +31,9 @@ func warnings(c *Config) []string {
 		if strings.HasSuffix(v.value, ".example") {
 			warn(v.key, "%s is the example's; put in your own", v.value)
 		}
+	}
+	if base, _, _ := strings.Cut(c.Publication.Language, "-"); base != words.English && c.Words != nil && c.Words.Language == words.English {
+		warn("publication.language", "there is no words.%s.yaml among the templates: the pages and notices speak English", c.Publication.Language)
 	}
 	switch s := c.SMTP; {
 	case s.Port == 465 && s.TLS != "implicit":
