@@ -39,11 +39,16 @@ func mustImport(t *testing.T, s *Store, file string, options ImportOptions) Impo
 	if err != nil {
 		t.Fatal(err)
 	}
-	sum := report.Added + report.Already + report.Withdrawn + report.Suppressed + report.Repeated + report.Refused
+	sum := report.Added + report.Already + report.Withdrawn + report.Suppressed + report.SuppressedByFile + report.Repeated + report.Refused
 	if report.Rows != sum {
 		t.Errorf("%d rows, but the counts make %d: %+v", report.Rows, sum, report)
 	}
 	return report
+}
+
+// ignoreDetails has only the counts of reports compared.
+func ignoreDetails() cmp.Option {
+	return cmpopts.IgnoreFields(ImportReport{}, "LastLine", "Encoding", "Divider", "Columns", "First", "Refusals")
 }
 
 // mailable returns "address name" of each member of a list, by age.
@@ -106,8 +111,7 @@ func TestImportRefusesOneLineAndGoesOn(t *testing.T) {
 		{"nothing in it", "x,,Anna", "empty"},
 		{"not enough cells", "x", "no address"},
 		{"too many cells", "x,anna@example.org,Müller,Anna", "4 cells"},
-		{"not UTF-8", "x,anna@example.org,M\xfcller", "not UTF-8"},
-		{"not UTF-8 in a column we do not use", "\xff,anna@example.org,Anna", "not UTF-8"},
+		{"not UTF-8 where other lines are", "x,anna@example.org,Anna\xff", "not UTF-8"},
 		{"NUL in the address", "x,an\x00na@example.org,Anna", "control"},
 		{"NUL in the name", "x,anna@example.org,An\x00na", "control"},
 		{"a header in the name", "x,anna@example.org,\"Anna\r\nBcc: all@example.org\"", "line break"},
@@ -123,7 +127,7 @@ func TestImportRefusesOneLineAndGoesOn(t *testing.T) {
 		t.Run(tt.rule, func(t *testing.T) {
 			s := newStore(t, databasetest.SQLite(t))
 			var refused bytes.Buffer
-			report := mustImport(t, s, "notes,email,name\nx,zoe@example.org,Zoe\n"+tt.line+"\nx,last@example.org,Last\n", ImportOptions{Refused: &refused})
+			report := mustImport(t, s, "notes,email,name\nä,zoe@example.org,Zoe\n"+tt.line+"\nx,last@example.org,Last\n", ImportOptions{Refused: &refused})
 			if report.Refused != 1 || len(report.Refusals) != 1 {
 				t.Fatalf("%d lines refused, want one: %+v", report.Refused, report.Refusals)
 			}
@@ -150,8 +154,7 @@ func TestImportRefusesAFileWithoutAHead(t *testing.T) {
 		{"blank lines", "\n \n", "empty"},
 		{"no such column", "mail,name\nanna@example.org,Anna\n", "line 1: there is no column email or address"},
 		{"addresses at once", "anna@example.org\n", "no column"},
-		{"two columns", "email,email\n", "two columns email"},
-		{"UTF-16", "\xff\xfee\x00m\x00", "UTF-16"},
+		{"two columns", "email,E-Mail Address\n", `two columns for the address, "email" and "E-Mail Address"`},
 		{"a megabyte", strings.Repeat("x", 1<<20), "line 1: the line is longer"},
 		{"an open quote", "email,\"name\n", "line 1: a quote"},
 	}
@@ -200,7 +203,7 @@ func TestImportUndoesNothing(t *testing.T) {
 		for _, dry := range []bool{true, false} {
 			report := mustImport(t, s, again, ImportOptions{DryRun: dry})
 			want := ImportReport{Rows: 8, Added: 1, Already: 2, Withdrawn: 1, Suppressed: 2, Repeated: 1, Refused: 1}
-			if diff := cmp.Diff(want, report, cmpopts.IgnoreFields(ImportReport{}, "Refusals", "Ignored")); diff != "" {
+			if diff := cmp.Diff(want, report, ignoreDetails()); diff != "" {
 				t.Errorf("dry run %t (-want +got):\n%s", dry, diff)
 			}
 			var lines []int
@@ -268,7 +271,7 @@ func TestImportCountsAcrossBatches(t *testing.T) {
 			Progress: func(p ImportProgress) { progress = append(progress, p) },
 		})
 		want := ImportReport{Rows: people + bad + repeats, Added: people, Repeated: repeats, Refused: bad}
-		if diff := cmp.Diff(want, report, cmpopts.IgnoreFields(ImportReport{}, "Refusals", "Ignored")); diff != "" {
+		if diff := cmp.Diff(want, report, ignoreDetails()); diff != "" {
 			t.Errorf("report (-want +got):\n%s", diff)
 		}
 		if len(report.Refusals) != MaxRefusals {
@@ -360,64 +363,13 @@ func FuzzImport(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if sum := report.Added + report.Already + report.Withdrawn + report.Suppressed + report.Repeated + report.Refused; sum != report.Rows {
+		if sum := report.Added + report.Already + report.Withdrawn + report.Suppressed + report.SuppressedByFile + report.Repeated + report.Refused; sum != report.Rows {
 			t.Errorf("%d rows, but the counts make %d", report.Rows, sum)
 		}
 		for _, r := range report.Refusals {
 			if r.Line < 2 || r.Line > bytes.Count(file, []byte{'\n'})+1 {
 				t.Errorf("refused line %d of a file with %d", r.Line, bytes.Count(file, []byte{'\n'})+1)
 			}
-		}
-	})
-}
-
-// What encoding/csv reads without an error, records must read alike.
-func FuzzRecords(f *testing.F) {
-	for _, seed := range []string{"a,b\nc,d\n", "\"a\nb\",c\n", "\"a\"\"b\"\n", "a,\"\"\n,\n", "a\r\nb\r\n", "\"a\n\nb\",\"c\"\n\n\"d\""} {
-		f.Add([]byte(seed))
-	}
-	f.Fuzz(func(t *testing.T, file []byte) {
-		if bytes.ContainsRune(file, '\r') || bytes.Count(file, []byte{'\n'}) > maxRecordLines {
-			return // encoding/csv changes line ends inside quotes, and has no bounds
-		}
-		theirs := csv.NewReader(bytes.NewReader(file))
-		theirs.FieldsPerRecord = -1
-		want, err := theirs.ReadAll()
-		if err != nil {
-			return
-		}
-		ours := newRecords(bytes.NewReader(file))
-		var got [][]string
-		for {
-			cells, _, err := ours.next()
-			if errors.Is(err, io.EOF) {
-				break
-			}
-			if err != nil {
-				t.Fatalf("%q: %v, encoding/csv reads %q", file, err, want)
-			}
-			var record []string
-			for _, cell := range cells {
-				record = append(record, string(cell))
-			}
-			got = append(got, record)
-		}
-		// A line of blanks is one empty cell to them and nothing to us.
-		blank := func(record []string) bool { return len(record) == 1 && strings.TrimSpace(record[0]) == "" }
-		var rest [][]string
-		for _, record := range want {
-			if !blank(record) {
-				rest = append(rest, record)
-			}
-		}
-		got2 := got[:0]
-		for _, record := range got {
-			if !blank(record) {
-				got2 = append(got2, record)
-			}
-		}
-		if diff := cmp.Diff(rest, got2, cmpopts.EquateEmpty()); diff != "" {
-			t.Errorf("%q (-encoding/csv +records):\n%s", file, diff)
 		}
 	})
 }
