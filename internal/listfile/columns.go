@@ -152,6 +152,9 @@ type Column struct {
 	index  int
 }
 
+// Unused reports whether the column was taken for nothing.
+func (c Column) Unused() bool { return c.field == unused }
+
 // setColumns finds out what the columns mean by their names.
 func (r *Reader) setColumns(cells [][]byte) error {
 	r.columns = make([]Column, len(cells))
