@@ -22,48 +22,81 @@ const (
 	outcomeSuppressedNow // since the file says so
 )
 
+// statementRows is how many rows one statement deals with. SQLite keeps a copy,
+// in memory, of every page that a statement changes, in case it must be undone;
+// scattered addresses are a page or two each. With all rows of a batch in one
+// statement that is 200 MB for a list of a million, and with some thousands the
+// time goes into having memory and giving it back. Fewer than these cost more
+// than they save.
+const statementRows = 100
+
 // write writes the rows of the batch in one transaction and sets their
 // outcomes. In a dry run it only looks.
 func (im *importer) write(ctx context.Context) error {
 	if im.options.DryRun {
-		for i := range im.rows {
-			im.rows[i].outcome = outcomeOpen
+		return im.look(ctx)
+	}
+	return im.store.DB.Transact(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		for rows := range slices.Chunk(im.rows, statementRows) {
+			for i := range rows { // Transact may have run this before
+				rows[i].outcome = outcomeOpen
+			}
+			if err := im.writeRows(ctx, tx, rows); err != nil {
+				return err
+			}
 		}
-		if _, err := im.settle(ctx, im.store.DB); err != nil {
+		return nil
+	})
+}
+
+// look sets the outcomes of the batch as write would.
+func (im *importer) look(ctx context.Context) error {
+	for rows := range slices.Chunk(im.rows, statementRows) {
+		if _, err := im.settle(ctx, im.store.DB, open(rows)); err != nil {
 			return err
 		}
-		for _, p := range im.open() {
+		for _, p := range open(rows) {
 			p.outcome = outcomeAdded
 			if p.kind != "" {
 				p.outcome = outcomeSuppressedNow
 			}
 		}
-		return nil
 	}
-	return im.store.DB.Transact(ctx, func(ctx context.Context, tx *sql.Tx) error {
-		for i := range im.rows { // Transact may have run this before
-			im.rows[i].outcome = outcomeOpen
+	return nil
+}
+
+// writeRows writes rows and sets their outcomes.
+func (im *importer) writeRows(ctx context.Context, tx *sql.Tx, rows []person) error {
+	// On PostgreSQL others may add the same people between our statements.
+	// Then ours do nothing, and the next round finds what they did.
+	const rounds = 5
+	for range rounds {
+		ids, err := im.settle(ctx, tx, open(rows))
+		if err != nil {
+			return err
 		}
-		// On PostgreSQL others may add the same people between our statements.
-		// Then ours do nothing, and the next round finds what they did.
-		const rounds = 5
-		for range rounds {
-			ids, err := im.settle(ctx, tx)
-			if err != nil {
-				return err
-			}
-			if err := im.suppressOpen(ctx, tx); err != nil {
-				return err
-			}
-			if err := im.addOpen(ctx, tx, ids); err != nil {
-				return err
-			}
-			if len(im.open()) == 0 {
-				return nil
-			}
+		if err := im.suppress(ctx, tx, open(rows)); err != nil {
+			return err
 		}
-		return errors.New("others keep writing the same addresses")
-	})
+		if err := im.add(ctx, tx, open(rows), ids); err != nil {
+			return err
+		}
+		if len(open(rows)) == 0 {
+			return nil
+		}
+	}
+	return errors.New("others keep writing the same addresses")
+}
+
+// open returns the rows that have no outcome yet.
+func open(rows []person) []*person {
+	open := make([]*person, 0, len(rows))
+	for i := range rows {
+		if rows[i].outcome == outcomeOpen {
+			open = append(open, &rows[i])
+		}
+	}
+	return open
 }
 
 // findKnown looks up the addresses that are the keys of the JSON object $1.
@@ -86,10 +119,9 @@ type known struct {
 	kind, entered sql.NullString // of a suppression: what it is, and for whom
 }
 
-// settle sets the outcome of rows that are decided by what the database holds,
-// and returns the IDs of those subscribers that are still open.
-func (im *importer) settle(ctx context.Context, q querier) (map[string]int64, error) {
-	open := im.open()
+// settle sets the outcome of open rows that are decided by what the database
+// holds, and returns the IDs of those who are subscribers.
+func (im *importer) settle(ctx context.Context, q querier, open []*person) (map[string]int64, error) {
 	var keys object
 	kinds := make(map[string]SuppressionKind)
 	for _, p := range open {
@@ -140,17 +172,6 @@ func (k known) outcome(kind SuppressionKind) outcome {
 	return outcomeOpen // pending, or nothing about this list
 }
 
-// open returns the rows that have no outcome yet.
-func (im *importer) open() []*person {
-	open := make([]*person, 0, len(im.rows))
-	for i := range im.rows {
-		if im.rows[i].outcome == outcomeOpen {
-			open = append(open, &im.rows[i])
-		}
-	}
-	return open
-}
-
 const (
 	insertSuppressions = `
 		INSERT INTO suppressions (canonical, kind, reason, source, at)
@@ -167,11 +188,11 @@ const (
 		ORDER BY subscribers.id`
 )
 
-// suppressOpen suppresses those of the open rows of whom the file says so.
-func (im *importer) suppressOpen(ctx context.Context, tx *sql.Tx) error {
+// suppress suppresses those of whom the file says so.
+func (im *importer) suppress(ctx context.Context, tx *sql.Tx, open []*person) error {
 	var entries object
 	gone := make(map[string]*person)
-	for _, p := range im.open() {
+	for _, p := range open {
 		if p.kind != "" {
 			entries.member(p.canonical, string(p.kind), p.note)
 			gone[p.canonical] = p
@@ -200,10 +221,10 @@ func (im *importer) suppressOpen(ctx context.Context, tx *sql.Tx) error {
 	return nil
 }
 
-// addOpen adds the people of the open rows, those that are not in ids as new
+// add puts the others on the list, those that are not in ids as new
 // subscribers.
-func (im *importer) addOpen(ctx context.Context, tx *sql.Tx, ids map[string]int64) error {
-	open := slices.DeleteFunc(im.open(), func(p *person) bool { return p.kind != "" })
+func (im *importer) add(ctx context.Context, tx *sql.Tx, open []*person, ids map[string]int64) error {
+	open = slices.DeleteFunc(open, func(p *person) bool { return p.kind != "" })
 	if err := im.insertSubscribers(ctx, tx, open, ids); err != nil {
 		return err
 	}

@@ -73,10 +73,11 @@ type importer struct {
 	salt     salt
 	zones    map[string]string // what ParseZone made of a cell; see zone
 	seed     maphash.Seed
-	seen     map[uint64]struct{} // hashes of the addresses so far, 8 bytes each
+	seen     hashSet             // hashes of the addresses of all batches before
 	gone     map[uint64]struct{} // of those that it suppresses; only a dry run asks
 	rows     []person
 	at       map[uint64]int // where in rows an address stands, by its hash
+	fresh    []uint64       // hashes that are in rows and not in seen
 	refusals []refusal      // of this batch
 	kept     int            // bytes of text in rows and refusals
 	report   ImportReport
@@ -113,13 +114,13 @@ type person struct {
 //
 // Rows are written some thousands at a time. When Import returns an error, the
 // report says what is written and stays; running it again on the same file
-// does the rest. The file is never held as a whole: memory grows by some 20
+// does the rest. The file is never held as a whole: memory grows by some 10
 // bytes a row.
 func (s *Store) Import(ctx context.Context, r io.Reader, options ImportOptions) (ImportReport, error) {
 	im := &importer{
 		store: s, options: options, input: &countingReader{r: r},
 		zones: make(map[string]string),
-		seed:  maphash.MakeSeed(), seen: make(map[uint64]struct{}), gone: make(map[uint64]struct{}), at: make(map[uint64]int),
+		seed:  maphash.MakeSeed(), gone: make(map[uint64]struct{}), at: make(map[uint64]int),
 	}
 	if im.options.batch == 0 {
 		im.options.batch = importBatch
@@ -190,12 +191,16 @@ func (im *importer) take(row listfile.Row, err error) {
 		im.report.First = append(im.report.First, row)
 	}
 	hash := maphash.String(im.seed, p.canonical)
-	if _, p.again = im.seen[hash]; p.again && im.repeats(&p, hash) {
+	_, here := im.at[hash]
+	before := im.seen.has(hash)
+	if p.again = here || before; p.again && im.repeats(&p, hash) {
 		im.report.Repeated++
 		im.report.Rows++
 		return
 	}
-	im.seen[hash] = struct{}{}
+	if !p.again {
+		im.fresh = append(im.fresh, hash)
+	}
 	if p.kind != "" && im.options.DryRun {
 		im.gone[hash] = struct{}{}
 	}
@@ -261,6 +266,8 @@ func (im *importer) flush(ctx context.Context) error {
 	}
 	im.report.LastLine = im.file.Line()
 	im.rows, im.kept = im.rows[:0], 0
+	im.seen.add(im.fresh)
+	im.fresh = im.fresh[:0]
 	clear(im.at)
 	if im.options.Progress != nil {
 		im.options.Progress(ImportProgress{Bytes: im.input.n, Rows: im.report.Rows})

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime/debug"
 	"strconv"
 	"strings"
 	"testing"
@@ -44,6 +45,7 @@ func importChild(ctx context.Context, url string) (err error) {
 	if err != nil {
 		return err
 	}
+	debug.SetGCPercent(50) // as the command does
 	db, err := database.Open(ctx, url)
 	if err != nil {
 		return err

@@ -44,7 +44,7 @@ func benchmarkImport(b *testing.B, rows int, open func() string) {
 		url := open()
 		suppressHostile(b, url, rows)
 		b.StartTimer()
-		report, took, peak := measureImport(b, url, file)
+		report, took, cpu, peak := measureImport(b, url, file)
 		b.StopTimer()
 		want := ImportReport{Rows: n, Added: n - n/100 - n/20 - n/20, Repeated: n / 20, Suppressed: n / 20, Refused: n / 100}
 		if !sameCounts(report, want) {
@@ -52,8 +52,9 @@ func benchmarkImport(b *testing.B, rows int, open func() string) {
 		}
 		b.ReportMetric(took.Seconds(), "s/import")
 		b.ReportMetric(float64(rows)/took.Seconds(), "rows/s")
+		b.ReportMetric(cpu.Seconds(), "cpu-s/import")
 		b.ReportMetric(peak, "MB-peak")
-		report, took, _ = measureImport(b, url, file)
+		report, took, _, _ = measureImport(b, url, file)
 		want.Added, want.Already = 0, want.Added
 		if !sameCounts(report, want) {
 			b.Fatalf("again: %+v, want %+v", report, want)
@@ -69,8 +70,9 @@ func sameCounts(a, b ImportReport) bool {
 }
 
 // measureImport imports a file in a process of its own, and returns its report,
-// how long it took from beginning to end, and its highest resident memory in MB.
-func measureImport(b *testing.B, url, file string) (report ImportReport, took time.Duration, peak float64) {
+// how long it took from beginning to end, the time of processors it used, and
+// its highest resident memory in MB.
+func measureImport(b *testing.B, url, file string) (report ImportReport, took, cpu time.Duration, peak float64) {
 	b.Helper()
 	in, err := os.Open(file)
 	if err != nil {
@@ -97,7 +99,8 @@ func measureImport(b *testing.B, url, file string) (report ImportReport, took ti
 	if runtime.GOOS == "darwin" {
 		unit = 1
 	}
-	return report, took, float64(usage.Maxrss) * unit / 1e6
+	cpu = child.ProcessState.UserTime() + child.ProcessState.SystemTime()
+	return report, took, cpu, float64(usage.Maxrss) * unit / 1e6
 }
 
 // hostileAddress is scattered, as addresses are: an index would like an order.
