@@ -86,6 +86,7 @@ type importer struct {
 // A person is a row of the file, read.
 type person struct {
 	line      int
+	ref       string // what it will be, if the person is new
 	address   Address
 	canonical string
 	name      string
