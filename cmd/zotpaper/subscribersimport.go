@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"runtime/debug"
 	"strings"
 
@@ -60,6 +61,9 @@ does the rest, and adds nobody twice.`,
 // importFile imports the file that args name, and writes what is refused to
 // the file refused, if it is not empty.
 func (a *app) importFile(ctx context.Context, n *newsroom, args []string, refused string, options subscribers.ImportOptions) (err error) {
+	if len(args) == 1 && strings.HasPrefix(filepath.Base(args[0]), "nonsubscribed_") {
+		return wrongUse(fmt.Errorf("%s: by its name that is Mailchimp's file of people who never asked for mail, which it does not say inside: rename it if they have given you their consent", args[0]))
+	}
 	in, size, err := a.input(args)
 	if err != nil {
 		return err
