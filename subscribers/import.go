@@ -1,15 +1,13 @@
 package subscribers
 
 import (
-	"bytes"
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"hash/maphash"
 	"io"
-	"slices"
-	"unicode/utf8"
+
+	"github.com/zotpaper/zotpaper/internal/listfile"
 )
 
 // ImportOptions say what Import does with the people of a file.
@@ -30,31 +28,26 @@ type ImportProgress struct {
 }
 
 // An ImportReport says what became of each row of a file. Rows is the sum of
-// all other counts.
+// the counts from Added to Refused.
 type ImportReport struct {
-	Rows       int64     `json:"rows"`
-	Added      int64     `json:"added"`      // joined the list
-	Already    int64     `json:"already"`    // were on it
-	Withdrawn  int64     `json:"withdrawn"`  // have unsubscribed, and stay so
-	Suppressed int64     `json:"suppressed"` // must not be mailed, and stay so
-	Repeated   int64     `json:"repeated"`   // stand further up in the file
-	Refused    int64     `json:"refused"`    // could not be read
-	Ignored    []string  `json:"ignored"`    // columns that were not used
-	Refusals   []Refusal `json:"refusals"`   // of refused, withdrawn and suppressed rows the first MaxRefusals
+	Rows             int64 `json:"rows"`
+	Added            int64 `json:"added"`              // joined the list
+	Already          int64 `json:"already"`            // were on it
+	Withdrawn        int64 `json:"withdrawn"`          // have unsubscribed, and stay so
+	Suppressed       int64 `json:"suppressed"`         // must not be mailed, and stay so
+	SuppressedByFile int64 `json:"suppressed_by_file"` // were suppressed, since the file says that they left or bounced
+	Repeated         int64 `json:"repeated"`           // stand further up in the file
+	Refused          int64 `json:"refused"`            // could not be read, or never confirmed
+
+	LeftOut  int64  `json:"left_out"`  // formats and time zones that were not understood; their rows were taken without
+	LastLine int    `json:"last_line"` // that was dealt with; after an error, what stands further down was not
+	Encoding string `json:"encoding"`  // for people
+	Divider  string `json:"divider"`   // of cells, for people
+
+	Columns  []listfile.Column `json:"columns"`         // what each was taken for
+	First    []listfile.Row    `json:"first,omitempty"` // in a dry run the first rows, as they were read
+	Refusals []Refusal         `json:"refusals"`        // of refused, withdrawn and suppressed rows the first MaxRefusals
 }
-
-// A Refusal says why a row did not join the list.
-type Refusal struct {
-	Line   int    `json:"line"` // where the row begins in the file, from 1
-	Reason string `json:"reason"`
-	Text   string `json:"text"` // the beginning of the row
-}
-
-// MaxRefusals bounds the refusals that an ImportReport holds.
-const MaxRefusals = 1000
-
-// maxRefusalText bounds the text of a refusal in bytes.
-const maxRefusalText = 200
 
 // importBatch is how many rows are written in one transaction. The addresses
 // of a batch lie scattered over the index, so that a large one writes each of
@@ -63,161 +56,121 @@ const maxRefusalText = 200
 // holds some 10 MB.
 const importBatch = 20_000
 
+// maxKept bounds what a batch holds of its rows for the report of refused
+// lines, in bytes.
+const maxKept = 4 << 20
+
+// maxFirst is how many rows a dry run shows.
+const maxFirst = 5
+
 // An importer is one run of Import.
 type importer struct {
 	store   *Store
 	options ImportOptions
 	input   *countingReader
-	records *records
-	email   int // index of the column; name is -1 if there is none
-	name    int
-	columns int
+	file    *listfile.Reader
 
 	salt     salt
+	zones    map[string]string // what ParseZone made of a cell; see zone
 	seed     maphash.Seed
-	seen     map[uint64]struct{} // hashes of the addresses so far, 8 bytes each
-	rows     []row
-	refusals []Refusal // of this batch
+	seen     hashSet             // hashes of the addresses of all batches before
+	gone     map[uint64]struct{} // of those that it suppresses; only a dry run asks
+	rows     []person
+	at       map[uint64]int // where in rows an address stands, by its hash
+	fresh    []uint64       // hashes that are in rows and not in seen
+	refusals []refusal      // of this batch
+	kept     int            // bytes of text in rows and refusals
 	report   ImportReport
 }
 
-// A row is a person as the file has them.
-type row struct {
+// A person is a row of the file, read.
+type person struct {
 	line      int
+	ref       string // what it will be, if the person is new
 	address   Address
 	canonical string
 	name      string
-	again     bool // the address seems to stand further up
+	format    Format
+	zone      string
+	kind      SuppressionKind // empty if the file says that they get mail
+	note      string          // on the consent; if kind is set, why
+	text      string          // of the row, if it may have to be reported
+	again     bool            // the address seems to stand further up
 	outcome   outcome
 }
 
 // Import adds the people of a CSV file to a list, on the word of options.By
 // that they have given their consent, and reports what became of every row.
 //
-// The first line names the columns: email or address, and name if there is
-// one; others are ignored. Cells are divided by commas, semicolons or tabs. A
-// row that cannot be read is refused with its reason and the others go on.
-// Import never undoes an unsubscription or a suppression, and leaves the names
-// of people who are known as they are.
+// The first line names the columns: email or address, and if there are any,
+// name, format, time zone and how the person stands, each by the names that
+// listmonk, Mailchimp, Ghost, Substack and Buttondown have for it; others are
+// ignored. A row that cannot be read is refused with its reason and the others
+// go on, and so is one of somebody who never confirmed, or of whom the file
+// says something we do not know.
+//
+// Who has unsubscribed, bounced or complained, as the file says, does not join
+// but is suppressed. Import never undoes an unsubscription or a suppression,
+// and leaves names, formats and time zones of people who are known as they are.
 //
 // Rows are written some thousands at a time. When Import returns an error, the
 // report says what is written and stays; running it again on the same file
-// does the rest. The file is never held as a whole: memory grows by some 20
+// does the rest. The file is never held as a whole: memory grows by some 10
 // bytes a row.
 func (s *Store) Import(ctx context.Context, r io.Reader, options ImportOptions) (ImportReport, error) {
-	input := &countingReader{r: r}
 	im := &importer{
-		store: s, options: options, input: input, records: newRecords(input),
-		seed: maphash.MakeSeed(), seen: make(map[uint64]struct{}),
+		store: s, options: options, input: &countingReader{r: r},
+		zones: make(map[string]string),
+		seed:  maphash.MakeSeed(), gone: make(map[uint64]struct{}), at: make(map[uint64]int),
 	}
 	if im.options.batch == 0 {
 		im.options.batch = importBatch
 	}
-	if options.By == "" {
-		return ImportReport{}, errors.New("import: nobody is named who answers for it")
+	err := im.begin(ctx)
+	if err == nil {
+		err = im.readRows(ctx)
 	}
-	if _, err := findList(ctx, s.DB, options.List); err != nil {
-		return ImportReport{}, fmt.Errorf("import: %w", err)
+	if im.file != nil {
+		im.report.Encoding = im.file.Encoding()
 	}
-	var err error
-	if im.salt, err = s.salt(ctx, s.DB); err != nil {
-		return ImportReport{}, fmt.Errorf("import: %w", err)
-	}
-	if err := im.readHead(); err != nil {
-		return ImportReport{}, fmt.Errorf("import: %w", err)
-	}
-	if err := im.readRows(ctx); err != nil {
+	if err != nil {
 		return im.report, fmt.Errorf("import: %w", err)
 	}
 	return im.report, nil
 }
 
-// readHead reads the first line.
-func (im *importer) readHead() error {
-	mark, err := im.records.r.Peek(3)
-	if err != nil && !errors.Is(err, io.EOF) {
+// begin reads the first line.
+func (im *importer) begin(ctx context.Context) error {
+	if im.options.By == "" {
+		return errors.New("nobody is named who answers for it")
+	}
+	if _, err := findList(ctx, im.store.DB, im.options.List); err != nil {
 		return err
 	}
-	switch {
-	case bytes.HasPrefix(mark, []byte("\xff\xfe")), bytes.HasPrefix(mark, []byte("\xfe\xff")):
-		return errors.New("the file is UTF-16: save it as CSV in UTF-8")
-	case bytes.HasPrefix(mark, []byte("\xef\xbb\xbf")):
-		if _, err := im.records.r.Discard(3); err != nil {
-			return err
-		}
+	var err error
+	if im.salt, err = im.store.salt(ctx, im.store.DB); err != nil {
+		return err
 	}
-	if err := im.records.nextLine(); errors.Is(err, io.EOF) {
-		return errors.New("the file is empty")
-	} else if err != nil {
-		return fmt.Errorf("line %d: %w", im.records.line, err)
+	if im.file, err = listfile.NewReader(im.input); err != nil {
+		return err
 	}
-	im.records.comma = divider(im.records.text)
-	cells, err := im.records.split()
-	if err == nil {
-		err = im.setColumns(cells)
-	}
-	if err != nil {
-		return fmt.Errorf("line %d: %w", im.records.line, err)
-	}
-	if im.options.Refused != nil {
-		return im.writeRefusal("line", "reason", "text")
-	}
-	return nil
-}
-
-// divider returns what divides the cells of a file with that first line. What
-// is written in a European country is often divided by semicolons.
-func divider(head []byte) byte {
-	best, most := byte(','), bytes.Count(head, []byte{','})
-	for _, c := range []byte{';', '\t'} {
-		if n := bytes.Count(head, []byte{c}); n > most {
-			best, most = c, n
-		}
-	}
-	return best
-}
-
-// setColumns finds the columns by their names. If there are both email and
-// address, the latter is likely where somebody lives.
-func (im *importer) setColumns(cells [][]byte) error {
-	var names []string
-	for _, cell := range cells {
-		names = append(names, string(bytes.ToLower(bytes.TrimSpace(cell))))
-	}
-	im.columns = len(names)
-	im.name = slices.Index(names, "name")
-	im.email = slices.Index(names, "email")
-	if im.email < 0 {
-		im.email = slices.Index(names, "address")
-	}
-	if im.email < 0 {
-		return errors.New("there is no column email or address: the first line must name the columns")
-	}
-	for i, name := range names {
-		if i == im.email || i == im.name {
-			continue
-		}
-		if name == names[im.email] || im.name >= 0 && name == names[im.name] {
-			return fmt.Errorf("there are two columns %s", name)
-		}
-		im.report.Ignored = append(im.report.Ignored, clip(cells[i]))
-	}
-	return nil
+	im.report.Columns, im.report.Divider = im.file.Columns(), im.file.Divider()
+	return im.beginRefused()
 }
 
 // readRows reads all rows and writes them in batches.
 func (im *importer) readRows(ctx context.Context) error {
 	for {
-		cells, line, err := im.records.next()
+		row, err := im.file.Next()
 		if errors.Is(err, io.EOF) {
 			return im.flush(ctx)
 		}
-		if err != nil && !isBadRecord(err) {
+		if _, bad := errors.AsType[*listfile.RowError](err); err != nil && !bad {
 			// What was read is good, and the next run will find it done.
-			return errors.Join(fmt.Errorf("behind line %d: %w", line, err), im.flush(ctx))
+			return errors.Join(fmt.Errorf("behind line %d: %w", im.file.Line(), err), im.flush(ctx))
 		}
-		im.take(cells, line, err)
-		if len(im.rows)+len(im.refusals) >= im.options.batch {
+		im.take(row, err)
+		if len(im.rows)+len(im.refusals) >= im.options.batch || im.kept >= maxKept {
 			if err := im.flush(ctx); err != nil {
 				return err
 			}
@@ -225,125 +178,123 @@ func (im *importer) readRows(ctx context.Context) error {
 	}
 }
 
-// take adds a record to the batch, or refuses it.
-func (im *importer) take(cells [][]byte, line int, err error) {
-	r := row{line: line}
+// take adds a row to the batch, or refuses it.
+func (im *importer) take(row listfile.Row, err error) {
+	p := person{line: row.Line}
 	if err == nil {
-		err = im.read(cells, &r)
+		err = im.read(row, &p)
 	}
 	if err != nil {
-		im.report.Refused++
-		im.report.Rows++
-		im.refuse(line, reasonOf(err), im.records.text)
+		im.refuseText(row.Line, reasonOf(err))
 		return
 	}
-	r.canonical = r.address.Canonical()
-	hash := maphash.String(im.seed, r.canonical)
-	if _, r.again = im.seen[hash]; r.again {
-		// Once more in this batch is certain; further up, the database knows.
-		twin := func(other row) bool { return other.canonical == r.canonical }
-		if im.options.DryRun || slices.ContainsFunc(im.rows, twin) {
-			im.report.Repeated++
-			im.report.Rows++
-			return
+	if im.options.DryRun && len(im.report.First) < maxFirst {
+		im.report.First = append(im.report.First, row)
+	}
+	hash := maphash.String(im.seed, p.canonical)
+	_, here := im.at[hash]
+	before := im.seen.has(hash)
+	if p.again = here || before; p.again && im.repeats(&p, hash) {
+		im.report.Repeated++
+		im.report.Rows++
+		return
+	}
+	if !p.again {
+		im.fresh = append(im.fresh, hash)
+	}
+	if p.kind != "" && im.options.DryRun {
+		im.gone[hash] = struct{}{}
+	}
+	if im.options.Refused != nil {
+		p.text = string(im.file.Text())
+		im.kept += len(p.text)
+	}
+	im.at[hash] = len(im.rows)
+	im.rows = append(im.rows, p)
+}
+
+// repeats reports whether p, whose address seems to stand further up, adds
+// nothing. Once more in this batch is certain; whether it stands before that,
+// the database knows, and in a dry run nobody. The worse of what a file says of
+// a person counts, wherever it stands.
+func (im *importer) repeats(p *person, hash uint64) bool {
+	if twin := im.twin(p, hash); twin != nil {
+		if p.kind != "" && (twin.kind == "" || twin.kind.readersOwn()) {
+			twin.kind, twin.note = p.kind, p.note
+			if im.options.DryRun {
+				im.gone[hash] = struct{}{}
+			}
+		}
+		return true
+	}
+	_, gone := im.gone[hash]
+	return im.options.DryRun && (p.kind == "" || gone)
+}
+
+// twin returns the person of this batch with the address of p, or nil.
+func (im *importer) twin(p *person, hash uint64) *person {
+	i, ok := im.at[hash]
+	if !ok {
+		return nil
+	}
+	if twin := &im.rows[i]; twin.canonical == p.canonical {
+		return twin
+	}
+	for i := range im.rows { // two addresses with one hash
+		if im.rows[i].canonical == p.canonical {
+			return &im.rows[i]
 		}
 	}
-	im.seen[hash] = struct{}{}
-	im.rows = append(im.rows, r)
-}
-
-// read fills r from cells.
-func (im *importer) read(cells [][]byte, r *row) error {
-	if !utf8.Valid(im.records.text) {
-		return errors.New("it is not UTF-8")
-	}
-	if len(cells) <= im.email {
-		return errors.New("there is no address in it")
-	}
-	for _, beyond := range cells[min(im.columns, len(cells)):] {
-		if len(bytes.TrimSpace(beyond)) > 0 {
-			return fmt.Errorf("it has %d cells, the first line %d", len(cells), im.columns)
-		}
-	}
-	var err error
-	if r.address, err = ParseAddress(unguard(string(cells[im.email]))); err != nil {
-		return err
-	}
-	if im.name >= 0 && im.name < len(cells) {
-		r.name, err = ParseName(unguard(string(cells[im.name])))
-	}
-	return err
-}
-
-func reasonOf(err error) string {
-	if reason, ok := errors.AsType[*AddressError](err); ok {
-		return reason.Reason
-	}
-	return err.Error()
-}
-
-// refuse notes a refusal of this batch.
-func (im *importer) refuse(line int, reason string, text []byte) {
-	im.refusals = append(im.refusals, Refusal{line, reason, clip(text)})
-}
-
-// clip returns the beginning of text as valid UTF-8.
-func clip(text []byte) string {
-	return string(bytes.ToValidUTF8(text[:min(len(text), maxRefusalText)], []byte("\ufffd")))
+	return nil
 }
 
 // flush writes the batch, counts what became of it, and reports.
 func (im *importer) flush(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err // also where a dry run would only count
+	}
 	if len(im.rows) > 0 {
 		if err := im.write(ctx); err != nil {
 			return fmt.Errorf("lines %d to %d: %w", im.rows[0].line, im.rows[len(im.rows)-1].line, err)
 		}
 	}
-	for _, r := range im.rows {
+	for i := range im.rows {
 		im.report.Rows++
-		im.count(r)
+		im.count(&im.rows[i])
 	}
-	slices.SortStableFunc(im.refusals, func(a, b Refusal) int { return cmp.Compare(a.Line, b.Line) })
-	for _, refusal := range im.refusals {
-		if len(im.report.Refusals) < MaxRefusals {
-			im.report.Refusals = append(im.report.Refusals, refusal)
-		}
-		if im.options.Refused == nil {
-			continue
-		}
-		if err := im.writeRefusal(fmt.Sprint(refusal.Line), refusal.Reason, refusal.Text); err != nil {
-			return err
-		}
+	if err := im.reportRefusals(); err != nil {
+		return err
 	}
-	im.rows, im.refusals = im.rows[:0], im.refusals[:0]
+	im.report.LastLine = im.file.Line()
+	im.rows, im.kept = im.rows[:0], 0
+	im.seen.add(im.fresh)
+	im.fresh = im.fresh[:0]
+	clear(im.at)
 	if im.options.Progress != nil {
 		im.options.Progress(ImportProgress{Bytes: im.input.n, Rows: im.report.Rows})
 	}
 	return nil
 }
 
-func (im *importer) count(r row) {
+func (im *importer) count(p *person) {
 	switch {
-	case r.outcome == outcomeAdded:
+	case p.outcome == outcomeAdded:
 		im.report.Added++
-	case r.again:
+	case p.outcome == outcomeSuppressedNow:
+		im.report.SuppressedByFile++
+	case p.again:
 		im.report.Repeated++
-	case r.outcome == outcomeAlready:
+	case p.outcome == outcomeAlready:
 		im.report.Already++
-	case r.outcome == outcomeWithdrawn:
+	case p.outcome == outcomeWithdrawn:
 		im.report.Withdrawn++
-		im.refuse(r.line, "the reader has unsubscribed", []byte(r.address.String()))
-	case r.outcome == outcomeSuppressed:
+		im.refuse(p.line, "the reader has unsubscribed", p)
+	case p.outcome == outcomeSuppressed:
 		im.report.Suppressed++
-		im.refuse(r.line, "the address is suppressed", []byte(r.address.String()))
+		if p.kind == "" { // else it is as the file says
+			im.refuse(p.line, "the address is suppressed", p)
+		}
 	}
-}
-
-func (im *importer) writeRefusal(cells ...string) error {
-	if _, err := im.options.Refused.Write(appendRecord(nil, cells...)); err != nil {
-		return fmt.Errorf("report of refused lines: %w", err)
-	}
-	return nil
 }
 
 // A countingReader counts the bytes that were read from r.

@@ -65,12 +65,23 @@ func (s *Store) suppression(ctx context.Context, q querier, a Address) (*Suppres
 	return &found, nil
 }
 
-// insertSuppression replaces only what the reader could end by a word.
-const insertSuppression = `
-	INSERT INTO suppressions (canonical, kind, reason, source, at) VALUES ($1, $2, $3, $4, $5)
+const (
+	insertSuppression = `
+	INSERT INTO suppressions (canonical, kind, reason, source, at) VALUES ($1, $2, $3, $4, $5)` + replaceOwn
+
+	// replaceOwn ends a statement that inserts suppressions: one that is there
+	// is replaced only if the reader could end it by a word. See also replaces.
+	replaceOwn = `
 	ON CONFLICT (canonical) DO UPDATE
 	SET    kind = excluded.kind, reason = excluded.reason, source = excluded.source, at = excluded.at
 	WHERE  suppressions.kind IN ('unsubscribed', 'erased') AND excluded.kind NOT IN ('unsubscribed', 'erased')`
+)
+
+// replaces reports whether a suppression of kind k takes the place of one of
+// kind other, as replaceOwn has it.
+func (k SuppressionKind) replaces(other SuppressionKind) bool {
+	return other.readersOwn() && !k.readersOwn()
+}
 
 // Suppress keeps an address from being mailed, on every list, now and after
 // any import, and reports whether it was not so before. The address need not

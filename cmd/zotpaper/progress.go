@@ -109,6 +109,9 @@ func (p *progress) draw() {
 		about = ", about " + left
 	}
 	text := fmt.Sprintf("%s %d of %d%s%s", p.what, p.done, p.total, p.note, about)
+	if p.total == 0 && p.done > 0 { // not known, as of standard input
+		text = fmt.Sprintf("%s %d%s", p.what, p.done, p.note)
+	}
 	if !p.bar {
 		fmt.Fprintln(p.w, text)
 		return

@@ -114,6 +114,17 @@ func TestProgressBarShrinks(t *testing.T) {
 	}
 }
 
+func TestProgressOfWhoKnowsHowMuch(t *testing.T) {
+	clock, w := newStepClock(), new(bytes.Buffer)
+	p := &progress{w: w, now: clock.now, what: "kB", begun: clock.t, drawn: clock.t}
+	p.say(", 20000 rows", 0)
+	clock.t = clock.t.Add(lineEvery)
+	p.set(812)
+	if got, want := w.String(), "kB 812, 20000 rows\n"; got != want {
+		t.Errorf("line: got %q, want %q", got, want)
+	}
+}
+
 func TestShortDuration(t *testing.T) {
 	tests := []struct {
 		d    time.Duration

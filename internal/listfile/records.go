@@ -1,4 +1,4 @@
-package subscribers
+package listfile
 
 import (
 	"bufio"
@@ -14,18 +14,16 @@ const (
 	maxRecordLines = 50
 )
 
+// maxBeginning is how much is kept of a line that is too long, in bytes.
+const maxBeginning = 200
+
 // The reasons for which a record is bad before its cells are looked at.
 var (
-	errRecordLong  = errors.New("the line is longer than 64 KiB")
-	errQuoteOpen   = errors.New("a quote is opened and not closed")
-	errQuoteInside = errors.New("there is a quote in a cell that does not begin with one")
-	errQuoteAfter  = errors.New("there is text behind the closing quote of a cell")
+	errRecordLong  = &RowError{"the line is longer than 64 KiB"}
+	errQuoteOpen   = &RowError{"a quote is opened and not closed"}
+	errQuoteInside = &RowError{"there is a quote in a cell that does not begin with one"}
+	errQuoteAfter  = &RowError{"there is text behind the closing quote of a cell"}
 )
-
-func isBadRecord(err error) bool {
-	return errors.Is(err, errRecordLong) || errors.Is(err, errQuoteOpen) ||
-		errors.Is(err, errQuoteInside) || errors.Is(err, errQuoteAfter)
-}
 
 // records reads a CSV file record by record in bounded memory.
 //
@@ -36,6 +34,7 @@ func isBadRecord(err error) bool {
 // https://www.rfc-editor.org/rfc/rfc4180#section-2
 type records struct {
 	r       *bufio.Reader
+	script  script
 	comma   byte
 	line    int     // number of the line read last, from 1
 	waiting []aLine // lines that were read too far, to be read again
@@ -53,11 +52,11 @@ func newRecords(r io.Reader) *records {
 	return &records{r: bufio.NewReaderSize(r, maxRecord), comma: ','}
 }
 
-// next returns the cells of the next record that is not blank. They, and
-// r.text, are good until the next call. If isBadRecord(err), only this record
-// is bad, r.text holds at least the beginning of it, and next may be called
-// again. Any other error, io.EOF among them, is final. first is the number of
-// the record's first line.
+// next returns the cells of the next record that is not blank, in UTF-8. They,
+// and r.text, are good until the next call. If err is a *RowError, only this
+// record is bad, r.text holds at least the beginning of it as the file has it,
+// and next may be called again. Any other error, io.EOF among them, is final.
+// first is the number of the record's first line.
 func (r *records) next() (cells [][]byte, first int, err error) {
 	if err := r.nextLine(); err != nil {
 		return nil, r.line, err
@@ -66,6 +65,14 @@ func (r *records) next() (cells [][]byte, first int, err error) {
 	cells, err = r.split()
 	if errors.Is(err, errQuoteOpen) {
 		cells, err = r.goOn()
+	}
+	if err != nil {
+		return nil, first, err
+	}
+	// What divides lines and cells are the same bytes in all the encodings.
+	altered, err := r.toUTF8()
+	if altered {
+		cells, err = r.split()
 	}
 	return cells, first, err
 }
@@ -124,7 +131,7 @@ func (r *records) readLine() aLine {
 	text, err := r.r.ReadSlice('\n')
 	switch {
 	case errors.Is(err, bufio.ErrBufferFull):
-		beginning := bytes.Clone(text[:maxRefusalText])
+		beginning := bytes.Clone(text[:maxBeginning])
 		for errors.Is(err, bufio.ErrBufferFull) {
 			_, err = r.r.ReadSlice('\n')
 		}
