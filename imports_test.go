@@ -29,7 +29,7 @@ var allowed = map[string][]string{
 	"press":             {"edition", "intake", "templates", "subscribers", "mailer", "dispatch", "alerts", "internal/database"},
 	"words":             {},
 	"alerts":            {"mailer", "internal/database"},
-	"notices":           {"edition", "subscribers", "mailer", "words"},
+	"notices":           {"edition", "subscribers", "mailer", "words", "internal/database"},
 	"web":               {"edition", "intake", "templates", "subscribers", "mailer", "dispatch", "press", "words", "internal/database"},
 	"cmd/zotpaper":      {"*"},
 	".":                 {},

@@ -30,7 +30,7 @@ type page struct {
 	Minutes   int            // reading time of the whole edition; 0 if it has one article
 
 	View        string // this edition in a browser
-	Since       string // when it came out, as RFC 3339; may be empty
+	Since       string // when the newest of its articles came out, as RFC 3339; may be empty
 	Unsubscribe Slot
 	Preferences Slot
 	Web         bool // the page in a browser, not the mail
@@ -90,9 +90,7 @@ func newPage(p edition.Publication, e edition.Edition, view string, cut map[stri
 			pg.Minutes += a.ReadingMinutes()
 		}
 	}
-	if !e.Window.Until.IsZero() {
-		pg.Since = e.Window.Until.In(p.Zone).Format(time.RFC3339)
-	}
+	pg.Since = newest(p, e)
 	pg.Subject = subject(e)
 	pg.Preheader = preheader(e, pg.Subject)
 	return pg
@@ -105,6 +103,21 @@ func (r *Renderer) viewURL(key edition.Key) string {
 		url += "?key=" + r.Pass(key)
 	}
 	return url
+}
+
+// newest returns when the newest article of e came out. It depends on nothing but
+// the articles: an issue that is rendered again is the same issue.
+func newest(p edition.Publication, e edition.Edition) string {
+	var last time.Time
+	for _, a := range e.Lineup.Articles() {
+		if due := a.Due(); due.After(last) {
+			last = due
+		}
+	}
+	if last.IsZero() {
+		return ""
+	}
+	return last.In(p.Zone).Format(time.RFC3339)
 }
 
 func continueURL(view string, a edition.Article) string {

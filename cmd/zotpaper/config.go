@@ -163,7 +163,9 @@ type SignupsConfig struct {
 
 // An EditorsConfig is who looks after the paper.
 type EditorsConfig struct {
-	Alert []string `mapstructure:"alert"`
+	Alert       []string `mapstructure:"alert"`
+	Webhook     string   `mapstructure:"webhook" kind:"secret"` // also if it came from WebhookFile
+	WebhookFile string   `mapstructure:"webhook_file" kind:"path"`
 }
 
 // A LogConfig says how the program tells about its own work.

@@ -131,8 +131,30 @@ func (k *checker) sender() {
 	if local, _, _ := strings.Cut(k.c.Bounces.Address, "@"); len(local) > bounceLocal {
 		k.bad("bounces.address", "want at most %d letters before the @, got %d: a token is added to them", bounceLocal, len(local))
 	}
-	for i := range k.c.Editors.Alert {
-		k.address(fmt.Sprintf("editors.alert[%d]", i), &k.c.Editors.Alert[i])
+	k.editors()
+}
+
+func (k *checker) editors() {
+	e := &k.c.Editors
+	for i := range e.Alert {
+		k.address(fmt.Sprintf("editors.alert[%d]", i), &e.Alert[i])
+	}
+	path := "editors.webhook"
+	switch {
+	case e.WebhookFile != "" && e.Webhook != "":
+		k.bad("editors.webhook_file", "editors.webhook is given too; keep one of them")
+		return
+	case e.WebhookFile != "":
+		path = "editors.webhook_file"
+		e.Webhook = k.password(path, e.WebhookFile)
+	}
+	if e.Webhook == "" {
+		return
+	}
+	// What it is stays out of the message: whoever has the URL can write into
+	// the editors' chat.
+	if u, err := url.Parse(e.Webhook); err != nil || u.Host == "" || u.Scheme != "https" && !(u.Scheme == "http" && isLoopback(u.Hostname())) {
+		k.bad(path, "want an https URL")
 	}
 }
 

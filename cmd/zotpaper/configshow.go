@@ -37,6 +37,9 @@ func (f configFact) tree() yaml.MapSlice {
 	if c.SMTP.PasswordFile != "" {
 		c.SMTP.Password = "" // as the operator has it
 	}
+	if c.Editors.WebhookFile != "" {
+		c.Editors.Webhook = ""
+	}
 	return visible(reflect.ValueOf(&c).Elem())
 }
 

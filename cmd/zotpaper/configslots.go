@@ -64,11 +64,6 @@ func (k *checker) slot(at string, s *SlotConfig) {
 	if s.Minimum > s.Maximum {
 		k.bad(k.later(at+".minimum", at+".maximum"), "minimum %d is more than maximum %d: no edition could ever go out", s.Minimum, s.Maximum)
 	}
-	if s.Approval {
-		// Sending without the release that somebody relies on would be worse
-		// than not starting.
-		k.bad(at+".approval", "editors cannot release editions yet; leave it false")
-	}
 	k.duration(at+".catch_up", s.CatchUp, 0, maxCatchUp)
 	k.duration(at+".expire", s.Expire, minExpire, maxExpire)
 	schedule, problem := parseSchedule(s.Schedule)

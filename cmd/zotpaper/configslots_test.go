@@ -44,7 +44,6 @@ func TestSlotMistakes(t *testing.T) {
 			"more than fit", slot("    schedule: \"0 6 * * *\"\n    minimum: 30\n"),
 			[]string{`config.yaml:5: slots[0].minimum: minimum 30 is more than maximum 20: no edition could ever go out`},
 		},
-		{"waiting for a release nobody can give", slot("    schedule: \"0 6 * * *\"\n    approval: true\n"), []string{`config.yaml:5: slots[0].approval: editors cannot release editions yet; leave it false`}},
 		{"no minimum", slot("    schedule: \"0 6 * * *\"\n    minimum: 0\n"), []string{`config.yaml:5: slots[0].minimum: want 1 to 40, got 0`}},
 		{"catching up for days", slot("    schedule: \"0 6 * * *\"\n    catch_up: 48h\n"), []string{`config.yaml:5: slots[0].catch_up: want 0s to 24h, got 48h`}},
 		{"expiring at once", slot("    schedule: \"0 6 * * *\"\n    expire: 0s\n"), []string{`config.yaml:5: slots[0].expire: want 1m to 120h, got 0s`}},

@@ -47,7 +47,7 @@ func warnings(c *Config) []string {
 		// https://www.rfc-editor.org/rfc/rfc7489#section-3.1.1
 		warn("dkim.domain", "%s does not match the domain of from.address; receivers that check DMARC will not accept the signature", c.DKIM.Domain)
 	}
-	if len(c.Editors.Alert) == 0 {
+	if len(c.Editors.Alert) == 0 && c.Editors.Webhook == "" {
 		warn("editors.alert", "nobody is told when an edition is held or missed")
 	}
 	if info, err := os.Stat(c.Articles.Folder); err != nil || !info.IsDir() {

@@ -141,6 +141,7 @@ func demoConfig(cutoff time.Time, inbox *smtptest.Server) []byte {
     minimum: 3
     maximum: 20
 smtp: {host: %s, port: %d, tls: none, connections: 4}
+editors: {alert: []}
 `, cutoff.Minute(), cutoff.Hour(), inbox.Host(), inbox.Port())
 }
 

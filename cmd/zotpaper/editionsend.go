@@ -61,6 +61,7 @@ func (a *app) send(ctx context.Context, n *newsroom, s press.Slot, day edition.D
 	bar := a.dispatchProgress()
 	done, err := n.press.Send(ctx, s, day, a.who(), bar.set)
 	bar.end()
+	n.tellEditors(ctx)
 	var heldBack *press.HeldError
 	var stopped *press.StateError
 	var halted *dispatch.HaltError

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/zotpaper/zotpaper/alerts"
 	"github.com/zotpaper/zotpaper/dispatch"
 	"github.com/zotpaper/zotpaper/dispatch/journal"
 	"github.com/zotpaper/zotpaper/edition"
@@ -131,6 +132,7 @@ func newPress(n *newsroom, now func() time.Time) (*press.Press, error) {
 		Articles:    intake.Folder{Dir: c.Articles.Folder, Media: c.Articles.Media, Zone: publication.Zone, Now: now},
 		Renderer:    renderer,
 		Sender:      sender,
+		Alerts:      c.board(),
 		Keys:        n.keys,
 		Dispatcher: &dispatch.Dispatcher{
 			Ledger:      dispatch.Ledger{DB: n.db, Now: now, Batch: c.Dispatch.Batch},
@@ -143,7 +145,7 @@ func newPress(n *newsroom, now func() time.Time) (*press.Press, error) {
 		},
 	}
 	for _, s := range c.Slots {
-		p.Slots = append(p.Slots, press.Slot{Slot: s.Edition(), Schedule: s.Cron, CatchUp: s.CatchUp, Expire: s.Expire})
+		p.Slots = append(p.Slots, press.Slot{Slot: s.Edition(), Schedule: s.Cron, CatchUp: s.CatchUp, Expire: s.Expire, Approval: s.Approval})
 	}
 	return p, nil
 }
@@ -160,6 +162,38 @@ func (n *newsroom) desk() *notices.Desk {
 		d.Relays = append(d.Relays, relay.Relay)
 	}
 	return d
+}
+
+// board returns who hears of what needs an editor.
+func (c *Config) board() alerts.Board {
+	return alerts.Board{To: c.Editors.Alert, Webhook: c.Editors.Webhook != ""}
+}
+
+// alerts returns what tells the editors.
+func (n *newsroom) alerts() *alerts.Desk {
+	sender := n.press.Sender
+	d := &alerts.Desk{
+		DB: n.db, Paper: n.press.Publication.Name, From: sender.From, Bounces: sender.Bounces, Signer: sender.Signer,
+		Webhook: n.config.Editors.Webhook, Now: n.press.Now, Log: n.log,
+	}
+	for _, relay := range n.press.Dispatcher.Relays {
+		d.Relays = append(d.Relays, relay.Relay)
+	}
+	return d
+}
+
+// tellFor bounds how long a command that ends waits for alerts to be sent. What
+// is left is sent by serve, or by the next command.
+const tellFor = 30 * time.Second
+
+// tellEditors sends the alerts that wait: a command that cron calls has nobody
+// who sends them later.
+func (n *newsroom) tellEditors(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), tellFor)
+	defer cancel()
+	if _, err := n.alerts().Send(ctx); err != nil {
+		n.log.Error("alerts to the editors are not sent", "error", err)
+	}
 }
 
 func newSender(c *Config) (press.Sender, error) {

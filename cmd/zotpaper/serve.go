@@ -10,8 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/zotpaper/zotpaper/edition"
-	"github.com/zotpaper/zotpaper/press"
+	"github.com/zotpaper/zotpaper/alerts"
 )
 
 func newServe(a *app) *cobra.Command {
@@ -71,18 +70,20 @@ func (n *newsroom) serve(ctx context.Context, l net.Listener) error {
 		}
 	})
 	running.Go(func() { n.desk().Work(ctx) })
+	running.Go(func() { n.alerts().Work(ctx) })
 	running.Go(func() { n.tidy(ctx) })
+	running.Go(func() { n.press.Keep(ctx, bySchedule) })
 	// What is frozen is dispatched from here, whoever froze it and when.
-	running.Go(func() { n.press.Work(ctx, "schedule") })
-	for _, s := range n.press.Slots {
-		running.Go(func() { n.keepTime(ctx, s) })
-	}
+	running.Go(func() { n.press.Work(ctx, bySchedule) })
 	running.Wait()
 	if err := context.Cause(ctx); !errors.Is(err, context.Canceled) {
 		return err
 	}
 	return nil
 }
+
+// bySchedule is who stands on record for what serve does by itself.
+const bySchedule = "schedule"
 
 // tidyEvery is how often serve drops what strangers left behind.
 const tidyEvery = 6 * time.Hour
@@ -94,41 +95,10 @@ func (n *newsroom) tidy(ctx context.Context) {
 		if err := n.people.Tidy(ctx); err != nil && ctx.Err() == nil {
 			n.log.Error("requests that nobody confirmed are not dropped; trying again later", "error", err)
 		}
+		if err := alerts.Tidy(ctx, n.db, n.press.Now()); err != nil && ctx.Err() == nil {
+			n.log.Error("old alerts are not dropped; trying again later", "error", err)
+		}
 		n.sleepUntil(ctx, n.press.Now().Add(tidyEvery))
-	}
-}
-
-// keepTime sends each edition of s at its time.
-func (n *newsroom) keepTime(ctx context.Context, s press.Slot) {
-	n.catchUp(ctx, s)
-	for {
-		next, date, ok := n.press.NextCutoff(s, n.press.Now())
-		if !ok {
-			return // the check of the configuration keeps this from happening
-		}
-		n.log.Info("waiting for the next edition", "slot", s.ID, "at", next.Format(time.RFC3339))
-		if !n.sleepUntil(ctx, next) {
-			return
-		}
-		n.freezeScheduled(ctx, s, date)
-	}
-}
-
-// catchUp sends the edition of s that was due while nothing ran, if it is not
-// later than the slot allows.
-func (n *newsroom) catchUp(ctx context.Context, s press.Slot) {
-	now, today := n.press.Now(), n.press.Today()
-	for _, date := range []edition.Date{today, today.AddDays(-1)} { // midnight may lie between
-		cutoff, ok := n.press.Cutoff(s, date)
-		if !ok || cutoff.After(now) || now.Sub(cutoff) > s.CatchUp {
-			continue
-		}
-		_, err := n.press.Record(ctx, edition.Key{Date: date, Slot: s.ID})
-		if errors.Is(err, press.ErrNotFound) {
-			n.log.Info("sending an edition late: nothing ran at its time", "slot", s.ID, "due", cutoff.Format(time.RFC3339))
-			n.freezeScheduled(ctx, s, date)
-		}
-		return // only the newest one: nobody wants two papers at once
 	}
 }
 
@@ -147,32 +117,6 @@ func (n *newsroom) sleepUntil(ctx context.Context, t time.Time) bool {
 			timer.Stop()
 			return false
 		case <-timer.C:
-		}
-	}
-}
-
-// retryEvery is how long serve waits before it tries again to freeze an
-// edition.
-const retryEvery = time.Minute
-
-// freezeScheduled freezes the edition of s on date, which has it dispatched,
-// and tries again while that fails for a reason that may pass.
-func (n *newsroom) freezeScheduled(ctx context.Context, s press.Slot, date edition.Date) {
-	key := edition.Key{Date: date, Slot: s.ID}
-	for ctx.Err() == nil {
-		_, err := n.press.Frozen(ctx, s, date, "schedule")
-		var heldBack *press.HeldError
-		var stopped *press.StateError
-		switch {
-		case err == nil, ctx.Err() != nil:
-			return
-		case errors.As(err, &heldBack), errors.As(err, &stopped):
-			n.log.Warn("an edition does not go out", "edition", key.String(), "error", err)
-			return
-		}
-		n.log.Error("an edition is not frozen; trying again", "edition", key.String(), "in", retryEvery.String(), "error", err)
-		if !n.sleepUntil(ctx, n.press.Now().Add(retryEvery)) {
-			return
 		}
 	}
 }

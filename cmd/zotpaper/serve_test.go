@@ -120,11 +120,14 @@ func TestCatchUp(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			n, inbox := newServed(t, tt.start)
-			n.catchUp(t.Context(), n.press.Slots[0])
-			n.catchUp(t.Context(), n.press.Slots[0]) // never twice
+			for range 2 { // never twice
+				if err := n.press.Due(t.Context(), n.press.Slots[0], "test"); err != nil {
+					t.Fatal(err)
+				}
+			}
 			r, err := n.press.Record(t.Context(), key)
-			if errors.Is(err, press.ErrNotFound) == tt.late {
-				t.Errorf("Record: error %v", err)
+			if r.State.IsFrozen() != tt.late || err != nil && !errors.Is(err, press.ErrNotFound) {
+				t.Errorf("the edition is %q, error %v", r.State, err)
 			}
 			if !tt.late {
 				return
