@@ -7,16 +7,13 @@ import (
 	"fmt"
 )
 
-// ErrSameAddress says that somebody asks to be moved to where they are.
-var ErrSameAddress = errors.New("that is the address we have")
-
 // RequestMove records that the subscriber with that ref wants their mail at
 // another address, and has its owner asked whether that is so; nothing changes
 // before they have answered, see Confirm.
 //
-// Like Subscribe it does not tell whether the address is known, suppressed or
-// was written to in the last day. It returns an *AddressError, ErrSameAddress,
-// ErrUnknown, or a *BusyError.
+// Like Subscribe it does not tell whether the address is known, suppressed, was
+// written to in the last day, or is the one they have: whoever has the link need
+// not be them. It returns an *AddressError, ErrUnknown, or a *BusyError.
 func (s *Store) RequestMove(ctx context.Context, ref, address string, o Origin) error {
 	a, err := ParseAddress(address)
 	if err != nil {
@@ -28,7 +25,7 @@ func (s *Store) RequestMove(ctx context.Context, ref, address string, o Origin) 
 			return err
 		}
 		if subscriber.Address == a.String() {
-			return ErrSameAddress
+			return nil
 		}
 		mayAsk, err := s.mayAsk(ctx, tx, a, o)
 		if err != nil || !mayAsk {

@@ -180,7 +180,7 @@ func (s *Server) move(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case errors.As(err, &bad):
 		s.mend(w, r, record, problem{fieldNewAddress, s.say("signup.bad_address")})
-	case err != nil && !errors.Is(err, subscribers.ErrSameAddress):
+	case err != nil:
 		s.refuse(w, r, err)
 	default:
 		s.seeOther(w, r, "/preferences/"+r.PathValue("token")+"?asked")
