@@ -174,7 +174,11 @@ func suppressHostile(b *testing.B, url string, rows int) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	defer db.Close()
+	defer func() {
+		if err := db.Close(); err != nil {
+			b.Error(err)
+		}
+	}()
 	var file bytes.Buffer
 	file.WriteString("email,status\n")
 	for i := range rows {
