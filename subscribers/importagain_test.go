@@ -45,7 +45,7 @@ func importChild(ctx context.Context, url string) (err error) {
 	if err != nil {
 		return err
 	}
-	debug.SetGCPercent(50) // as the command does
+	debug.SetGCPercent(30) // as the command does
 	db, err := database.Open(ctx, url)
 	if err != nil {
 		return err
