@@ -45,7 +45,7 @@ func importChild(ctx context.Context, url string) (err error) {
 	if err != nil {
 		return err
 	}
-	debug.SetGCPercent(50) // as the command does
+	debug.SetGCPercent(30) // as the command does
 	db, err := database.Open(ctx, url)
 	if err != nil {
 		return err
@@ -124,7 +124,7 @@ func TestImportGoesOnAfterAKill(t *testing.T) {
 }
 
 func killImport(t *testing.T, url string) {
-	const people, batch = 20_000, 500
+	const people, batch = 8000, 500
 	child := childImport(t.Context(), url, batch)
 	in, err := child.StdinPipe()
 	if err != nil {
@@ -155,7 +155,11 @@ func killImport(t *testing.T, url string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer db.Close()
+	t.Cleanup(func() {
+		if err := db.Close(); err != nil {
+			t.Errorf("close database: %v", err)
+		}
+	})
 	var written int
 	if err := db.QueryRowContext(t.Context(), "SELECT count(*) FROM mailable").Scan(&written); err != nil {
 		t.Fatal(err)

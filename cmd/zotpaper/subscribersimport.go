@@ -81,7 +81,7 @@ func (a *app) importFile(ctx context.Context, n *newsroom, args []string, refuse
 		options.Refused = f
 	}
 	// A million rows are to fit into 100 MB, of which the database takes the half.
-	defer debug.SetGCPercent(debug.SetGCPercent(50))
+	defer debug.SetGCPercent(debug.SetGCPercent(30))
 	bar := a.progress("kB", int(size/1000))
 	options.Progress = func(p subscribers.ImportProgress) {
 		bar.say(fmt.Sprintf(", %d rows", p.Rows), 0)
