@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 )
 
 // An outcome is what became of a row.
@@ -21,6 +22,11 @@ const (
 	outcomeSuppressed    // it was so before
 	outcomeSuppressedNow // since the file says so
 )
+
+// orderedFrom is the number of rows in a batch from which they are written in the
+// order of their addresses. With fewer there is nothing to gain, and a small list
+// keeps the order of its file.
+const orderedFrom = 2000
 
 // statementRows is how many rows one statement deals with. SQLite keeps a copy,
 // in memory, of every page that a statement changes, in case it must be undone;
@@ -36,8 +42,11 @@ func (im *importer) write(ctx context.Context) error {
 	if im.options.DryRun {
 		return im.look(ctx)
 	}
-	// In order: their index is then written from one end to the other, and not
-	// all over for every batch. Each is as hard to guess as before.
+	// In order: their indexes are then written from one end to the other, and not
+	// all over for every batch. A ref is as hard to guess as before.
+	if len(im.rows) >= orderedFrom {
+		slices.SortFunc(im.rows, func(a, b person) int { return strings.Compare(a.canonical, b.canonical) })
+	}
 	refs := make([]string, len(im.rows))
 	for i := range refs {
 		refs[i] = newRef()
@@ -46,7 +55,7 @@ func (im *importer) write(ctx context.Context) error {
 	for i := range im.rows {
 		im.rows[i].ref = refs[i]
 	}
-	return im.store.DB.Transact(ctx, func(ctx context.Context, tx *sql.Tx) error {
+	return im.store.DB.TransactByKey(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		for rows := range slices.Chunk(im.rows, statementRows) {
 			for i := range rows { // Transact may have run this before
 				rows[i].outcome = outcomeOpen

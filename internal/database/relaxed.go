@@ -29,10 +29,7 @@ func (db *DB) Relaxed(ctx context.Context) (*Relaxed, error) {
 	// https://www.postgresql.org/docs/current/wal-async-commit.html
 	settings := []string{"PRAGMA synchronous = NORMAL"}
 	if db.dialect == PostgreSQL {
-		// What the planner knows of a table is from before it was filled; it
-		// would read all of it, again and again.
-		// https://www.postgresql.org/docs/current/runtime-config-query.html
-		settings = []string{"SET synchronous_commit = off", "SET enable_seqscan = off", "SET enable_hashjoin = off", "SET enable_mergejoin = off"}
+		settings = append([]string{"SET synchronous_commit = off"}, byKey("SET")...)
 	}
 	r := &Relaxed{conn}
 	for _, setting := range settings {

@@ -40,6 +40,31 @@ func (db *DB) Transact(ctx context.Context, f func(ctx context.Context, tx *sql.
 	}
 }
 
+// TransactByKey is like Transact, for statements that look many rows up by their
+// key. PostgreSQL's planner, which does not know yet what a table was filled with a
+// moment ago, would read all of it instead, again and again.
+func (db *DB) TransactByKey(ctx context.Context, f func(ctx context.Context, tx *sql.Tx) error) error {
+	return db.Transact(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		if db.dialect == PostgreSQL {
+			for _, setting := range byKey("SET LOCAL") {
+				if _, err := tx.ExecContext(ctx, setting); err != nil {
+					return err
+				}
+			}
+		}
+		return f(ctx, tx)
+	})
+}
+
+// byKey returns what has PostgreSQL look rows up by their key.
+//
+// https://www.postgresql.org/docs/current/runtime-config-query.html
+func byKey(set string) []string {
+	return []string{
+		set + " enable_seqscan = off", set + " enable_hashjoin = off", set + " enable_mergejoin = off", set + " enable_material = off",
+	}
+}
+
 func (db *DB) transactOnce(ctx context.Context, f func(ctx context.Context, tx *sql.Tx) error) (err error) {
 	tx, err := db.BeginTx(ctx, nil)
 	if err != nil {
