@@ -153,9 +153,19 @@ func (k *checker) editors() {
 	}
 	// What it is stays out of the message: whoever has the URL can write into
 	// the editors' chat.
-	if u, err := url.Parse(e.Webhook); err != nil || u.Host == "" || u.Scheme != "https" && !(u.Scheme == "http" && isLoopback(u.Hostname())) {
+	if !isWebhook(e.Webhook) {
 		k.bad(path, "want an https URL")
 	}
+}
+
+// isWebhook reports whether alerts can be posted to a URL: in clear only within
+// this machine.
+func isWebhook(text string) bool {
+	u, err := url.Parse(text)
+	if err != nil || u.Host == "" {
+		return false
+	}
+	return u.Scheme == "https" || u.Scheme == "http" && isLoopback(u.Hostname())
 }
 
 func (k *checker) smtp() {
