@@ -86,12 +86,16 @@ func (f *Feeds) loadCopy(address string) (*feedCopy, error) {
 }
 
 // saveCopy puts c on disk whole or not at all, in the place of the copy before.
+// The folder is for us alone: the address of a feed may hold a key.
 func (f *Feeds) saveCopy(c *feedCopy) error {
 	sum := sha256.Sum256(c.body)
 	c.Sum = hex.EncodeToString(sum[:])
 	head, err := json.Marshal(c)
 	if err != nil {
 		return err
+	}
+	if err := os.MkdirAll(f.Cache, 0o700); err != nil {
+		return withoutPath(err)
 	}
 	content := make([]byte, 0, len(head)+1+len(c.body))
 	content = append(append(append(content, head...), '\n'), c.body...)

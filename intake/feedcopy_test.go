@@ -155,3 +155,19 @@ func TestACacheThatCannotBeWritten(t *testing.T) {
 		t.Errorf("articles %q, warnings %q; want the article and why there is no copy", slugs(r), lines(r.Warnings))
 	}
 }
+
+func TestCopiesAreForUsAlone(t *testing.T) {
+	f := newFeeds(t, newWire(t, rss(item("a"))).URL+"/?key=secret")
+	readFeeds(t, f)
+	info, err := os.Stat(f.Cache)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if mode := info.Mode().Perm(); mode != 0o700 {
+		t.Errorf("the folder of the copies has the mode %o, want 700", mode)
+	}
+	files, err := os.ReadDir(f.Cache)
+	if err != nil || len(files) != 1 || files[0].Name() != copyName(f.List[0].URL) {
+		t.Errorf("files %v, error %v; want one copy and nothing left over", files, err)
+	}
+}

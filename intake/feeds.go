@@ -129,8 +129,15 @@ func merge(list []Feed, results []feedResult) Result {
 }
 
 // readOne reads one feed: anew if it may be asked and answers, else its copy.
-func (f *Feeds) readOne(ctx context.Context, feed Feed) feedResult {
+func (f *Feeds) readOne(ctx context.Context, feed Feed) (result feedResult) {
 	n := &notes{file: shownFeed(feed.URL)}
+	// As with a file: what makes somebody's code panic costs this feed alone.
+	defer func() {
+		if r := recover(); r != nil {
+			reason := clip(oneLine(printable(fmt.Sprint(r))), 100)
+			result = feedResult{Result: Result{Refused: []Refusal{{n.file, 0, "it cannot be taken apart: " + reason}}}}
+		}
+	}()
 	now := f.Now()
 	kept, err := f.loadCopy(feed.URL)
 	if err != nil {
