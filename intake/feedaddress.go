@@ -22,8 +22,8 @@ func checkDialed(dialed string, private bool) error {
 	switch {
 	case ip.Zone() != "", isPrivate(ip) && !private, reachesNobody(ip):
 		hint := "; if it is yours, put its name into articles.private_hosts"
-		if private {
-			hint = ""
+		if private || ip.Zone() != "" || reachesNobody(ip) {
+			hint = "" // it would not help
 		}
 		return refusal(fmt.Sprintf("its server has the private address %s%s", ip, hint))
 	}
