@@ -9,7 +9,8 @@ import (
 	"github.com/zotpaper/zotpaper/edition"
 )
 
-// A converter reads sanitised HTML into blocks.
+// A converter reads sanitised HTML into blocks. Only text, looks and checked
+// links come out, whatever goes in.
 type converter struct {
 	*reader
 	count int
@@ -78,6 +79,8 @@ func (c *converter) block(n *html.Node) []edition.Block {
 		return []edition.Block{{Kind: edition.Rule}}
 	case "table":
 		return c.table(n)
+	case "div":
+		return c.blocks(n) // of feeds; it only divides
 	}
 	return nil
 }

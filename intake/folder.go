@@ -50,7 +50,7 @@ const settleDefault = 2 * time.Second
 
 // A Refusal says what was not taken as it was filed, and why.
 type Refusal struct {
-	File   string // as named in the folder
+	File   string // as named in the folder; of a feed, its address
 	Line   int    // from 1; 0: it concerns the file as a whole
 	Reason string // what is wrong and what to do
 }
@@ -63,11 +63,14 @@ func (r Refusal) String() string {
 	return fmt.Sprintf("%s: %s", r.File, r.Reason)
 }
 
-// A Result is what a folder holds.
+// A Result is what a source holds.
 type Result struct {
 	Articles []edition.Article // by slug
 	Refused  []Refusal         // files that are no articles as they stand
 	Warnings []Refusal         // parts of an article that were left out; the article is in Articles
+
+	// Origins names the feed of each article that is from one, by slug.
+	Origins map[string]string
 }
 
 // Read returns the articles of the folder as they stand. A file that cannot be

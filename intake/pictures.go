@@ -68,7 +68,7 @@ func (p *pictures) image(f frontImage) (*edition.Image, *fault) {
 	}
 	out.File = name + ext
 	if err := writeFile(p.media, out.File, made); err != nil {
-		return nil, faultAt(0, "%.80q cannot be put on the web: %v", f.Src, err)
+		return nil, faultAt(0, "%.80q cannot be put on the web: media: %v", f.Src, err)
 	}
 	if !p.known(name, out) {
 		return nil, faultAt(0, "%.80q was put on the web as %s, which cannot be read back", f.Src, out.File)
@@ -188,15 +188,15 @@ func shrink(from image.Image, sideways bool) *image.NRGBA {
 // may ask for it at any moment.
 func writeFile(dir, name string, content []byte) (err error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return fmt.Errorf("media: %w", err)
+		return err
 	}
 	temp, err := os.CreateTemp(dir, ".new-*")
 	if err != nil {
-		return fmt.Errorf("media: %w", err)
+		return err
 	}
 	defer func() {
 		if err != nil {
-			err = fmt.Errorf("media: %w", errors.Join(err, os.Remove(temp.Name())))
+			err = errors.Join(err, os.Remove(temp.Name()))
 		}
 	}()
 	_, err = temp.Write(content)

@@ -54,41 +54,58 @@ func (c *converter) appendSpans(list []edition.Span, n *html.Node, look edition.
 // blanks and line breaks off both ends.
 func tidy(spans []edition.Span) []edition.Span {
 	var list []edition.Span
-	blank := true // the text so far ends with a blank, or there is none
+	var text strings.Builder // of the last span in list
+	blank := true            // the text so far ends with a blank, or there is none
+	finish := func() {
+		if text.Len() > 0 {
+			list[len(list)-1].Text = text.String()
+			text.Reset()
+		}
+	}
 	for _, s := range spans {
 		if s.Break {
+			finish()
 			if list = trimEnd(list); len(list) > 0 {
 				list = append(list, s)
 			}
 			blank = true
 			continue
 		}
-		var b strings.Builder
-		for _, r := range s.Text {
-			if r == ' ' || r == '\n' || r == '\t' {
-				if !blank {
-					b.WriteByte(' ')
-				}
-				blank = true
-				continue
-			}
-			b.WriteRune(r)
-			blank = false
-		}
-		if s.Text = b.String(); s.Text == "" {
+		words := collapse(s.Text, &blank)
+		if words == "" {
 			continue
 		}
-		if n := len(list); n > 0 && sameLook(list[n-1], s) {
-			list[n-1].Text += s.Text
-			continue
+		if n := len(list); n == 0 || !sameLook(list[n-1], s) {
+			finish()
+			s.Text = ""
+			list = append(list, s)
 		}
-		list = append(list, s)
+		text.WriteString(words)
 	}
+	finish()
 	list = trimEnd(list)
 	for len(list) > 0 && list[len(list)-1].Break {
 		list = trimEnd(list[:len(list)-1])
 	}
 	return list
+}
+
+// collapse returns s with every run of white space as one blank, none if blank
+// says that the text before s ends with one; it leaves there whether s does.
+func collapse(s string, blank *bool) string {
+	var b strings.Builder
+	for _, r := range s {
+		if r == ' ' || r == '\n' || r == '\t' {
+			if !*blank {
+				b.WriteByte(' ')
+			}
+			*blank = true
+			continue
+		}
+		b.WriteRune(r)
+		*blank = false
+	}
+	return b.String()
 }
 
 // trimEnd takes the blank off the end of the text.

@@ -56,9 +56,18 @@ type PublicationConfig struct {
 
 // An ArticlesConfig says where articles come from.
 type ArticlesConfig struct {
-	Folder string   `mapstructure:"folder" kind:"path"`
-	Feeds  []string `mapstructure:"feeds"` // always empty for now
-	Media  string   `mapstructure:"media" kind:"path"`
+	Folder       string       `mapstructure:"folder" kind:"path"`
+	Feeds        []FeedConfig `mapstructure:"feeds"`
+	PrivateHosts []string     `mapstructure:"private_hosts"` // in small letters
+	Cache        string       `mapstructure:"cache" kind:"path"`
+	Media        string       `mapstructure:"media" kind:"path"`
+}
+
+// A FeedConfig is one feed. In the file it may be its address alone.
+type FeedConfig struct {
+	URL      string `mapstructure:"url"`
+	Section  string `mapstructure:"section"` // empty: what the feed says
+	FullText bool   `mapstructure:"full_text"`
 }
 
 // A SlotConfig is one recurring place in the day.

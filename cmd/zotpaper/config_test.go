@@ -132,18 +132,21 @@ func TestEnvironmentOverrides(t *testing.T) {
 		"ZOTPAPER_EDITORS_ALERT=a@paper.example, b@paper.example",
 		"ZOTPAPER_DATABASE=postgres://u@h/n",
 		"ZOTPAPER_ARTICLES_FOLDER=news",
+		"ZOTPAPER_ARTICLES_FEEDS=https://a.example/, http://b.example:8080/",
+		"ZOTPAPER_ARTICLES_PRIVATE_HOSTS=b.example",
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	got := []any{
 		c.SMTP.Host, c.SMTP.Port, c.SMTP.Password, c.SMTP.Timeout, c.SMTP.Pipelining, c.Publication.Tagline,
-		c.Editors.Alert, c.Database, c.Articles.Folder, c.Web.Listen, c.Slots[0].ID,
+		c.Editors.Alert, c.Database, c.Articles.Folder, c.Web.Listen, c.Slots[0].ID, c.Articles.Feeds, c.Articles.PrivateHosts,
 	}
 	want := []any{
 		"a.example", 2525, "0123 #x", 90 * time.Second, false, "",
 		[]string{"a@paper.example", "b@paper.example"}, "postgres://u@h/n",
 		filepath.Join(filepath.Dir(config), "news"), ":80", "afternoon",
+		[]FeedConfig{{URL: "https://a.example/", FullText: true}, {URL: "http://b.example:8080/", FullText: true}}, []string{"b.example"},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("loadConfig with variables (-want +got):\n%s", diff)
@@ -171,6 +174,24 @@ func TestEnvironmentMistakes(t *testing.T) {
 				t.Errorf("loadConfig (-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+func TestFeedsInConfig(t *testing.T) {
+	_, config := paperFolder(t, "articles:\n  private_hosts: [CMS.example.]\n  feeds:\n    - https://wire.example/feed\n"+
+		"    - url: http://cms.example:8080/\n      section: World\n      full_text: false\n    - {url: \"https://b.example/\"}\n", nil)
+	c, err := loadConfig(config, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []FeedConfig{
+		{URL: "https://wire.example/feed", FullText: true}, {URL: "http://cms.example:8080/", Section: "World"}, {URL: "https://b.example/", FullText: true},
+	}
+	if diff := cmp.Diff(want, c.Articles.Feeds); diff != "" {
+		t.Errorf("articles.feeds (-want +got):\n%s", diff)
+	}
+	if got, want := c.Articles.Cache, filepath.Join(filepath.Dir(config), "cache"); got != want {
+		t.Errorf("articles.cache: got %q, want %q", got, want)
 	}
 }
 
@@ -267,6 +288,7 @@ func TestAtMostTwentyProblems(t *testing.T) {
 func TestShownConfigLoads(t *testing.T) {
 	_, config := paperFolder(t, "publication: {name: \"0123\", tagline: \"yes: no # 'x'\", address: \"- 1\"}\n"+
 		"slots: [{id: a, title: \"true\", schedule: \"0 6 * * *\", sections: [\"1.10\", \"null\"]}]\n"+
+		"articles: {feeds: [\"https://wire.example/?a=1\", {url: \"http://[::1]:8080/\", section: \"no\", full_text: false}], private_hosts: [CMS.example., \"::1\"]}\n"+
 		"smtp: {username: \"~\", password_file: pw}\n", map[string]string{"pw": "hush"})
 	before, err := loadConfig(config, nil)
 	if err != nil {

@@ -108,9 +108,8 @@ func (k *checker) articles() {
 	a := k.c.Articles
 	k.required("articles.folder", a.Folder)
 	k.required("articles.media", a.Media)
-	if len(a.Feeds) > 0 {
-		k.bad("articles.feeds", "feeds are not read yet; leave the list empty: []")
-	}
+	k.required("articles.cache", a.Cache)
+	k.feeds()
 	k.folder("templates", k.c.Templates)
 }
 

@@ -218,8 +218,49 @@ func TestConfigFileMistakes(t *testing.T) {
 			[]string{`config.yaml:2: publication.url: "https://paper.example/?a=b": want no user, no ? and no # in it`},
 		},
 		{
-			"feeds, which are not read yet", "articles:\n  feeds: [https://paper.example/feed]\n",
-			[]string{`config.yaml:2: articles.feeds: feeds are not read yet; leave the list empty: []`},
+			"a feed that is no list", "articles:\n  feeds: https://wire.example/feed\n",
+			[]string{`config.yaml:2: articles.feeds: want a list of addresses, such as [https://wire.example/feed.xml]; [] is the empty list, got https://wire.example/feed`},
+		},
+		{
+			"feeds at no addresses", "articles:\n  feeds:\n    - wire\n    - ftp://wire.example/\n    - https:///feed\n    - {section: World}\n",
+			[]string{
+				`config.yaml:3: articles.feeds[0]: want the address of a feed, such as https://wire.example/feed.xml`,
+				`config.yaml:4: articles.feeds[1]: want the address of a feed, such as https://wire.example/feed.xml`,
+				`config.yaml:5: articles.feeds[2]: want the address of a feed, such as https://wire.example/feed.xml`,
+				`config.yaml:6: articles.feeds[3]: want the address of a feed, such as https://wire.example/feed.xml`,
+			},
+		},
+		{
+			"feeds at addresses that are not asked", "articles:\n  feeds:\n    - https://a:b@wire.example/\n    - https://wire.example/#a\n    - url: http://wire.example:8080/?key=hush\n",
+			[]string{
+				`config.yaml:3: articles.feeds[0]: want no user in the address; feeds that ask for a login are not read`,
+				`config.yaml:4: articles.feeds[1]: want no # in the address`,
+				`config.yaml:5: articles.feeds[2]: the port 8080 is for hosts of your own; put wire.example into articles.private_hosts if it is one`,
+			},
+		},
+		{
+			"a feed twice", "articles:\n  feeds:\n    - https://wire.example/\n    - url: https://wire.example/\n",
+			[]string{`config.yaml:4: articles.feeds[1]: it is articles.feeds[0] already; keep one`},
+		},
+		{
+			"a feed's key that is none", "articles:\n  feeds:\n    - url: https://wire.example/\n      fulltext: true\n",
+			[]string{`config.yaml:4: articles.feeds[0].fulltext: unknown key; did you mean "full_text"?`},
+		},
+		{
+			"a feed's value of another kind", "articles:\n  feeds:\n    - url: https://wire.example/\n      full_text: maybe\n    - 17\n",
+			[]string{
+				`config.yaml:4: articles.feeds[0].full_text: want true or false, got maybe`,
+				`config.yaml:5: articles.feeds[1]: want an address, or url: with section: and full_text: below it, got 17`,
+			},
+		},
+		{
+			"private hosts that are no names", "articles:\n  private_hosts: [\"https://cms.example\", \"cms.example:80\", \"*.example\", \"\"]\n",
+			[]string{
+				`config.yaml:2: articles.private_hosts[0]: "https://cms.example" is no name of a host; want one such as cms.paper.example, without scheme and port`,
+				`config.yaml:2: articles.private_hosts[1]: "cms.example:80" is no name of a host; want one such as cms.paper.example, without scheme and port`,
+				`config.yaml:2: articles.private_hosts[2]: "*.example" is no name of a host; want one such as cms.paper.example, without scheme and port`,
+				`config.yaml:2: articles.private_hosts[3]: "" is no name of a host; want one such as cms.paper.example, without scheme and port`,
+			},
 		},
 		{
 			"a home folder", "articles:\n  folder: ~/articles\n",

@@ -25,6 +25,7 @@ const (
 	aSection // a mapping with further keys
 	aList    // of texts
 	slotList
+	feedList
 )
 
 // shapeOf returns how values of type t are written.
@@ -36,6 +37,8 @@ func shapeOf(t reflect.Type) shape {
 		return aList
 	case reflect.TypeFor[[]SlotConfig]():
 		return slotList
+	case reflect.TypeFor[[]FeedConfig]():
+		return feedList
 	}
 	switch t.Kind() {
 	case reflect.Int:
@@ -80,7 +83,7 @@ func findKey(keys []configKey, name string) (configKey, bool) {
 }
 
 // leaves calls yield for every key of c that is no section, with its dotted
-// path. The slots are one leaf.
+// path. The slots are one leaf, and so are the feeds.
 func leaves(c *Config, yield func(path string, k configKey, v reflect.Value)) {
 	var walk func(prefix string, v reflect.Value)
 	walk = func(prefix string, v reflect.Value) {

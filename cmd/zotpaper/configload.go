@@ -177,9 +177,9 @@ func foreignVariable(name string) bool {
 }
 
 // variableValue returns text as a value of shape s, or else what it wants to
-// see. A list is separated by commas.
+// see. A list is separated by commas; that of the feeds has their addresses.
 func variableValue(text string, s shape) (v any, want string) {
-	if s != aList {
+	if s != aList && s != feedList {
 		return parseScalar(text, s)
 	}
 	list := []string{}
@@ -187,6 +187,13 @@ func variableValue(text string, s shape) (v any, want string) {
 		if item = strings.TrimSpace(item); item != "" {
 			list = append(list, item)
 		}
+	}
+	if s == feedList {
+		feeds := make([]map[string]any, len(list))
+		for i, address := range list {
+			feeds[i] = feedOf(address)
+		}
+		return feeds, ""
 	}
 	return list, ""
 }

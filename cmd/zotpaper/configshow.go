@@ -52,12 +52,12 @@ func visible(v reflect.Value) yaml.MapSlice {
 		switch {
 		case k.shape == aSection:
 			value = visible(field)
-		case k.shape == slotList:
-			slots := make([]yaml.MapSlice, field.Len())
-			for i := range slots {
-				slots[i] = visible(field.Index(i))
+		case k.shape == slotList, k.shape == feedList:
+			entries := make([]yaml.MapSlice, field.Len())
+			for i := range entries {
+				entries[i] = visible(field.Index(i))
 			}
-			value = slots
+			value = entries
 		case k.shape == aList:
 			value = append([]string{}, field.Interface().([]string)...) // [] and not null
 		case k.shape == aDuration:

@@ -53,6 +53,11 @@ func warnings(c *Config) []string {
 	if info, err := os.Stat(c.Articles.Folder); err != nil || !info.IsDir() {
 		warn("articles.folder", "there is no folder %s yet", c.Articles.Folder)
 	}
+	if len(c.Articles.Feeds) > 0 {
+		if err := writableFolder(existing(c.Articles.Cache)); err != nil {
+			warn("articles.cache", "%s", err)
+		}
+	}
 	if err := writableFolder(existing(c.journal())); err != nil {
 		warn("dispatch.journal", "%s", err)
 	}

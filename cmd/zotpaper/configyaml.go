@@ -36,7 +36,7 @@ type yamlReader struct {
 }
 
 // read returns the values in text by section and key: string, int, bool,
-// time.Duration, []string, and for the slots []map[string]any. What is
+// time.Duration, []string, and for slots and feeds []map[string]any. What is
 // unreadable is left out and noted as a problem.
 func (r *yamlReader) read(text []byte) map[string]any {
 	text = []byte(strings.TrimPrefix(string(text), "\ufeff"))
@@ -156,6 +156,8 @@ func (r *yamlReader) value(n ast.Node, k configKey, path string) (any, bool) {
 		return r.section(n, k.typ, path+"."), true
 	case slotList:
 		return r.slots(n, path)
+	case feedList:
+		return r.feeds(n, path)
 	case aList:
 		return r.list(n, path)
 	}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -129,7 +130,7 @@ func newPress(n *newsroom, now func() time.Time) (*press.Press, error) {
 	p := &press.Press{
 		DB: n.db, Now: now, Log: n.log,
 		Publication: publication,
-		Articles:    intake.Folder{Dir: c.Articles.Folder, Media: c.Articles.Media, Zone: publication.Zone, Now: now},
+		Articles:    articles(c, now),
 		Renderer:    renderer,
 		Sender:      sender,
 		Alerts:      c.board(),
@@ -148,6 +149,31 @@ func newPress(n *newsroom, now func() time.Time) (*press.Press, error) {
 		p.Slots = append(p.Slots, press.Slot{Slot: s.Edition(), Schedule: s.Cron, CatchUp: s.CatchUp, Expire: s.Expire, Approval: s.Approval})
 	}
 	return p, nil
+}
+
+// articles returns where the articles come from: the folder, and the feeds if
+// there are any.
+func articles(c *Config, now func() time.Time) press.Source {
+	a := c.Articles
+	folder := intake.Folder{Dir: a.Folder, Media: a.Media, Zone: c.Publication.Zone, Now: now}
+	if len(a.Feeds) == 0 {
+		return folder
+	}
+	feeds := &intake.Feeds{
+		PrivateHosts: a.PrivateHosts, Cache: a.Cache, Now: now,
+		Agent: fmt.Sprintf("Zotpaper/%s (+%s)", strings.Trim(buildVersion().Version, "()"), c.Publication.URL),
+	}
+	for _, feed := range a.Feeds {
+		feeds.List = append(feeds.List, intake.Feed{URL: feed.URL, Section: feed.Section, FullText: feed.FullText})
+	}
+	for _, s := range c.Slots {
+		for _, section := range s.Sections {
+			if !slices.Contains(feeds.Sections, section) {
+				feeds.Sections = append(feeds.Sections, section)
+			}
+		}
+	}
+	return intake.Combined{folder, feeds}
 }
 
 // desk returns what sends notices to readers.

@@ -53,7 +53,12 @@ func TestMain(m *testing.M) {
 //	readers N
 //
 // which file an article published so many minutes ago, 60 if not said, and write
-// N addresses to readers.csv.
+// N addresses to readers.csv. And
+//
+//	feed FILE | down
+//
+// which serves an RSS feed with the items in FILE to zotpaper, NOW in it being
+// half an hour ago; or has its server fail.
 //
 // Words that are cobra's are left out of what a script compares: they change.
 func TestScripts(t *testing.T) {
@@ -79,6 +84,7 @@ func TestScripts(t *testing.T) {
 			"open":     openInbox,
 			"article":  fileArticle,
 			"readers":  writeReaders,
+			"feed":     serveFeed,
 		},
 	})
 }
