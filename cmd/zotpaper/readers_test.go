@@ -118,7 +118,7 @@ func (h *house) open() {
 	h.base = "http://" + l.Addr().String()
 	ctx, stop := context.WithCancel(h.t.Context())
 	done := make(chan error, 1)
-	go func() { done <- h.serve(ctx, l) }()
+	go func() { done <- (&app{}).shifts(ctx, h.newsroom, l, nil) }()
 	h.t.Cleanup(func() {
 		stop()
 		if err := <-done; err != nil {

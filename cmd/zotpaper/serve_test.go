@@ -81,7 +81,7 @@ func TestServeSendsAtTheTimeAndAnswersReaders(t *testing.T) {
 	}
 	ctx, stop := context.WithCancel(t.Context())
 	done := make(chan error, 1)
-	go func() { done <- n.serve(ctx, l) }()
+	go func() { done <- (&app{}).shifts(ctx, n, l, nil) }()
 
 	limit, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()

@@ -2,7 +2,9 @@ package main
 
 import (
 	"errors"
+	"sync"
 
+	"github.com/coreos/go-systemd/v22/daemon"
 	"github.com/spf13/cobra"
 )
 
@@ -26,16 +28,18 @@ same machine takes them over at once, one on another machine after 15 seconds.`,
 			if err != nil {
 				return err
 			}
-			n, err := openNewsroom(cmd.Context(), c, a.logger(c.Log), a.now)
+			n, err := a.staffed(cmd.Context(), c)
 			if err != nil {
 				return err
 			}
 			defer func() { err = errors.Join(err, n.close()) }()
-			if err := errors.Join(n.readyToDispatch(), n.clocksAgree(cmd.Context())); err != nil {
-				return err
-			}
 			a.note("waiting for editions to dispatch")
+			n.tell(daemon.SdNotifyReady)
+			var alive sync.WaitGroup
+			alive.Go(func() { n.keepAlive(cmd.Context()) })
 			n.press.Work(cmd.Context(), a.who())
+			n.tell(daemon.SdNotifyStopping)
+			alive.Wait()
 			return nil
 		},
 	}
