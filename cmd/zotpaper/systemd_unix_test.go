@@ -20,7 +20,11 @@ func TestServeTellsSystemd(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { socket.Close() })
+	t.Cleanup(func() {
+		if err := socket.Close(); err != nil {
+			t.Error(err)
+		}
+	})
 	t.Setenv("NOTIFY_SOCKET", path)
 	t.Setenv("WATCHDOG_USEC", strconv.Itoa(int((50 * time.Millisecond).Microseconds())))
 	l, err := net.Listen("tcp", "127.0.0.1:0")
