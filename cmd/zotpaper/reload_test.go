@@ -115,7 +115,9 @@ func TestReload(t *testing.T) {
 	until(t, "the edition is on its way", func() bool { return taken.Load() > 5 })
 	write("Broken", "nonsense: true\n")
 	reload <- syscall.SIGHUP
-	until(t, "the mistake is told", func() bool { return strings.Contains(log.String(), "config.yaml") && strings.Contains(log.String(), "nonsense") })
+	until(t, "the mistake is told", func() bool {
+		return strings.Contains(log.String(), "config.yaml") && strings.Contains(log.String(), "nonsense")
+	})
 	if !strings.Contains(front(), "Before") {
 		t.Error("a configuration with a mistake is in force")
 	}
