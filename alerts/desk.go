@@ -189,18 +189,13 @@ func (d *Desk) mail(ctx context.Context, c copyOf) error {
 	if err != nil {
 		return err
 	}
-	var errs []error
-	for _, relay := range d.Relays {
-		conn, err := relay.Dial(ctx)
-		if err != nil {
-			errs = append(errs, err)
-			continue
-		}
-		_, err = conn.Send(ctx, mailer.Envelope{Sender: d.Bounces, Recipient: c.target}, raw)
-		if closing := conn.Close(); closing != nil {
-			d.Log.Debug("close a connection to the mail server", "error", closing)
-		}
+	conn, err := mailer.DialAny(ctx, d.Relays)
+	if err != nil {
 		return err
 	}
-	return errors.Join(errs...)
+	_, err = conn.Send(ctx, mailer.Envelope{Sender: d.Bounces, Recipient: c.target}, raw)
+	if closing := conn.Close(); closing != nil {
+		d.Log.Debug("close a connection to the mail server", "error", closing)
+	}
+	return err
 }

@@ -112,18 +112,9 @@ func (d *Desk) dial(ctx context.Context) (*line, error) {
 	return l, l.open(ctx)
 }
 
-// open connects to the first relay that is to be had.
-func (l *line) open(ctx context.Context) error {
-	var errs []error
-	for _, relay := range l.desk.Relays {
-		conn, err := relay.Dial(ctx)
-		if err == nil {
-			l.conn = conn
-			return nil
-		}
-		errs = append(errs, err)
-	}
-	return errors.Join(errs...)
+func (l *line) open(ctx context.Context) (err error) {
+	l.conn, err = mailer.DialAny(ctx, l.desk.Relays)
+	return err
 }
 
 func (l *line) close() {

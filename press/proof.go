@@ -112,13 +112,9 @@ func (p *Press) TestSend(ctx context.Context, d Draft, to []string) ([]TestResul
 
 // dial connects to the first mail server that is to be had.
 func (p *Press) dial(ctx context.Context) (*mailer.Conn, error) {
-	var errs []error
+	var relays []mailer.Relay
 	for _, relay := range p.Dispatcher.Relays {
-		conn, err := relay.Dial(ctx)
-		if err == nil {
-			return conn, nil
-		}
-		errs = append(errs, err)
+		relays = append(relays, relay.Relay)
 	}
-	return nil, errors.Join(errs...)
+	return mailer.DialAny(ctx, relays)
 }

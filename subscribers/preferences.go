@@ -152,10 +152,10 @@ func (s *Store) setLists(ctx context.Context, tx *sql.Tx, subscriber Subscriber,
 	return altered, nil
 }
 
-// undoSpan is how long an unsubscription can be undone with its own link. The
+// UndoSpan is how long an unsubscription can be undone with its own link. The
 // link works for ever and may be passed on with the mail; nobody is to be
 // subscribed again by it years later.
-const undoSpan = 24 * time.Hour
+const UndoSpan = 24 * time.Hour
 
 // ErrTooLate says that an unsubscription was too long ago to be undone, or that
 // there was none.
@@ -174,7 +174,7 @@ func (s *Store) Rejoin(ctx context.Context, list, ref string, o Origin) error {
 		if err != nil {
 			return err
 		}
-		since := database.Time{Time: s.Now().Add(-undoSpan)}
+		since := database.Time{Time: s.Now().Add(-UndoSpan)}
 		did, err := changed(tx.ExecContext(ctx, undoWithdrawal, list, subscriber.ID, byReader, s.now(), since))
 		if err != nil {
 			return err

@@ -3,17 +3,12 @@ package web
 import (
 	"errors"
 	"net/http"
-	"time"
 
 	"github.com/zotpaper/zotpaper/subscribers"
 )
 
 // byReader is who stands on record for what a reader does on these pages.
 const byReader = "reader"
-
-// undoSpan is how long the pages offer to undo an unsubscription: as long as
-// it can be.
-const undoSpan = 24 * time.Hour
 
 // A leave is an unsubscription, or one to come.
 type leave struct {
@@ -45,7 +40,7 @@ func (s *Server) unsubscribePage(w http.ResponseWriter, r *http.Request) {
 	}
 	for _, c := range record.Consents {
 		if c.List == list && c.State == "withdrawn" {
-			l.Undo = c.Source == byReader && s.now().Sub(c.ChangedAt) < undoSpan
+			l.Undo = c.Source == byReader && s.now().Sub(c.ChangedAt) < subscribers.UndoSpan
 			s.show(w, http.StatusOK, "unsubscribed", "unsubscribe.done_title", l)
 			return
 		}
